@@ -1,0 +1,81 @@
+// Files: mapped for reading, whole or not at all for writing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace dws {
+
+using Bytes = std::span<const std::byte>;
+
+// A read-only mapping of a regular file. Throws Error{io|not_regular_file}. An empty file maps to an empty span.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  explicit MappedFile(const std::string& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  ~MappedFile();
+
+  Bytes bytes() const noexcept { return {data_, size_}; }
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// Bounded little- and big-endian reads; running off the end throws Error{truncated} naming file and byte.
+class ByteReader {
+ public:
+  ByteReader(Bytes bytes, std::string name) : bytes_(bytes), name_(std::move(name)) {}
+  size_t position() const noexcept { return position_; }
+  size_t remaining() const noexcept { return bytes_.size() - position_; }
+  uint8_t u8();
+  uint32_t u32_be();
+  uint32_t u32_le();
+  uint64_t u64_le();
+  Bytes take(size_t count);
+
+ private:
+  Bytes bytes_;
+  std::string name_;
+  size_t position_ = 0;
+};
+
+// Writes to a temporary name beside `path`; commit() flushes to disk and renames. Without commit() the temporary
+// file is removed. Throws Error{exists} at once when `path` is there and !force, Error{io} on any failed write
+// (a full disk among them).
+class AtomicFile {
+ public:
+  AtomicFile(const std::string& path, bool force);
+  AtomicFile(const AtomicFile&) = delete;
+  ~AtomicFile();
+  void write(const void* data, size_t size);
+  void write(std::string_view s) { write(s.data(), s.size()); }
+  void commit();
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+  std::string temporary_;
+  int fd_ = -1;
+  bool committed_ = false;
+};
+
+// Whole-file conveniences.
+std::string read_text(const std::string& path);
+void write_text(const std::string& path, std::string_view content, bool force);
+
+// Throws Error{exists} with advice about --force when `path` exists and !force; Error{io} when its folder does not.
+void require_writable(const std::string& path, bool force);
+
+// Raises the calling thread's complaint about a full disk etc. as one line: "FILE: cannot write: No space left ...".
+[[noreturn]] void throw_errno(const std::string& path, std::string_view what);
+
+}  // namespace dws

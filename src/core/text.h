@@ -1,0 +1,35 @@
+// Text formatting (libfmt behind one name) and small string helpers.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dws {
+
+// text("{} of {}", a, b): fmt syntax, checked at compile time.
+template <class... Args>
+std::string text(fmt::format_string<Args...> format, Args&&... args) {
+  return fmt::format(format, std::forward<Args>(args)...);
+}
+
+// Printable ASCII as it is, everything else as \xNN or \u escapes; at most `limit` bytes, then "...".
+std::string escaped(std::string_view raw, size_t limit = 120);
+
+std::vector<std::string> split(std::string_view line, char separator);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+
+// The nearest of `candidates` by edit distance, or "" when none is near; for "did you mean".
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// Whole-string parse of a decimal integer or number; throws Error{usage} naming `what`.
+long long parse_int(std::string_view digits, std::string_view what);
+double parse_double(std::string_view digits, std::string_view what);
+
+// Shortest decimal text that reads back to the same number.
+std::string number(double value);
+std::string number(float value);
+
+}  // namespace dws

@@ -1,0 +1,7 @@
+#pragma once
+
+namespace dws {
+
+const char* version() noexcept;  // "0.1.0"
+
+}  // namespace dws

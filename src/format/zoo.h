@@ -1,0 +1,94 @@
+// Zoo files: many networks of one architecture, stacked tensors in one safetensors file (see docs in src/README.md).
+//   layers.I.weight (N, out, in) F32, layers.I.bias (N, out) F32, image_id (N) I64, label (N) I64 where known,
+//   psnr (N) F32 where fitted; metadata "dws.zoo": a JSON object.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "core/shape.h"
+
+namespace dws {
+
+// A fully connected network as data: dims d_0 .. d_L, weights (d_{i+1}, d_i) row-major as PyTorch's nn.Linear.
+struct MlpArch {
+  std::vector<int64_t> dims;
+  int layers() const noexcept { return static_cast<int>(dims.size()) - 1; }
+  int64_t weight_size(int layer) const noexcept { return dims[size_t(layer)] * dims[size_t(layer) + 1]; }
+  int64_t bias_size(int layer) const noexcept { return dims[size_t(layer) + 1]; }
+  int64_t param_count() const noexcept;
+  std::string str() const;                         // "2-32-32-1"
+  static MlpArch parse(const std::string& text);   // throws Error{usage}
+  bool operator==(const MlpArch&) const = default;
+};
+
+// What "dws.zoo" holds. Everything needed to render a network: f(x) = net(x) + output_offset, coordinates of an
+// image's pixel centres from range[0] to range[1] inclusive, x = (column, row); sine layers are sin(omega (W x + b)).
+struct ZooInfo {
+  MlpArch arch;
+  std::string activation = "siren";  // siren, relu, tanh
+  double omega = 30;
+  int fourier_features = 0;          // relu, tanh: number of random Fourier features before the first layer; 0 none
+  double fourier_scale = 0;
+  uint64_t fourier_seed = 0;
+  double output_offset = 0.5;
+  double range[2] = {-1, 1};
+  int64_t image_height = 0, image_width = 0, channels = 1;  // 0: not images
+  Json source;    // file names, hashes
+  Json fit;       // recipe: steps, lr, seed, ...
+  Json summary;   // PSNR mean, min, max
+  Json to_json() const;
+  static ZooInfo from_json(const Json& json, const std::string& file);  // throws Error{bad_schema}
+  // Throws Error{mismatch} saying what differs when networks of `other` cannot stand in one data set with these.
+  void require_same_network(const ZooInfo& other, const std::string& this_name, const std::string& other_name) const;
+};
+
+// A mapped zoo; copies nothing until asked. Opens a zoo file, or a folder of single networks with labels.csv
+// (`file,label`), or a single network file (a zoo of one; `single` names it).
+class Zoo {
+ public:
+  // Checks the structure; not the values. Throws Error.
+  static Zoo open(const std::string& path);
+  ~Zoo();
+  Zoo(Zoo&&) noexcept;
+  Zoo& operator=(Zoo&&) noexcept;
+
+  const std::string& path() const noexcept;
+  const ZooInfo& info() const noexcept;
+  int64_t size() const noexcept;
+  bool has_labels() const noexcept;
+  int64_t label(int64_t i) const;     // -1 when unknown
+  int64_t image_id(int64_t i) const;  // i when the file has none
+  std::optional<float> psnr(int64_t i) const;
+  std::string name(int64_t i) const;  // "zoo.safetensors#12", or the single network's file
+  // Copies network i's numbers: W_0, b_0, W_1, b_1, ... each row-major (out, in). `out` has arch.param_count()
+  // elements. Throws Error{bad_value} naming network and tensor when one is not finite.
+  void read(int64_t i, std::span<float> out) const;
+
+ private:
+  struct Impl;
+  explicit Zoo(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Writes a zoo whole or not at all. `network(i)` gives the numbers of network i in read()'s order; called for
+// ascending i once a tensor, so that nothing but one tensor's row is in memory. labels, psnr may be empty.
+struct ZooContent {
+  ZooInfo info;
+  int64_t count = 0;
+  std::span<const int64_t> labels;    // empty: none
+  std::span<const int64_t> image_ids;
+  std::span<const float> psnr;        // empty: none
+  // Start of network i's numbers.
+  const float* (*network)(const void* context, int64_t i) = nullptr;
+  const void* context = nullptr;
+  std::vector<std::pair<std::string, std::string>> metadata;  // besides dws.zoo, e.g. dws.recipe
+};
+void write_zoo(const std::string& path, const ZooContent& content, bool force);
+
+}  // namespace dws
