@@ -1,0 +1,35 @@
+// How a verb plugs into `dws`: one file a verb, each with one register function listed in main.cc.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+
+#include "core/json.h"
+
+namespace dws::tools {
+
+// Options every verb has; filled before a verb runs.
+struct Globals {
+  std::string command_line;  // "dws fit images -o zoo.safetensors", for recipes
+};
+
+// A verb adds its subcommand and options to `app` and, when chosen, leaves its work in `run` (exit code 0 or 1;
+// errors are thrown as dws::Error and caught once in main).
+using Run = std::function<int()>;
+void register_bench(CLI::App& app, const Globals& globals, Run& run);
+void register_classify(CLI::App& app, const Globals& globals, Run& run);
+void register_convert(CLI::App& app, const Globals& globals, Run& run);
+void register_fit(CLI::App& app, const Globals& globals, Run& run);
+void register_inspect(CLI::App& app, const Globals& globals, Run& run);
+void register_render(CLI::App& app, const Globals& globals, Run& run);
+void register_train(CLI::App& app, const Globals& globals, Run& run);
+
+// {"command", "version", "inputs": {path: hash}}: the start of every recipe.
+Json recipe(const Globals& globals, const std::vector<std::string>& inputs);
+
+// One line to stdout, flushed; a closed pipe ends the program with code 0.
+void print(std::string_view line);
+
+}  // namespace dws::tools
