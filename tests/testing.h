@@ -45,8 +45,8 @@ template <class Fn>
   } catch (const Error& error) {
     const std::string what = error.what();
     if (error.kind() != kind) {
-      return ::testing::AssertionFailure() << "expected " << to_string(kind) << ", got "
-                                           << to_string(error.kind()) << ": " << what;
+      return ::testing::AssertionFailure()
+             << "expected " << to_string(kind) << ", got " << to_string(error.kind()) << ": " << what;
     }
     if (what.find(substring) == std::string::npos) {
       return ::testing::AssertionFailure() << "'" << substring << "' is not in: " << what;
@@ -68,6 +68,8 @@ void expect_error(ErrorKind kind, Fn&& fn, const std::string& substring = {}) {
 }
 
 // A file of tests/data.
-inline std::string data_path(const std::string& name) { return std::string(DWS_TEST_DATA) + "/" + name; }
+inline std::string data_path(const std::string& name) {
+  return std::string(DWS_TEST_DATA) + "/" + name;
+}
 
 }  // namespace dws::testing

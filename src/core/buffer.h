@@ -22,7 +22,8 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(size_t count)
       : size_(count),
-        data_(count ? static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{kAlignment})) : nullptr) {
+        data_(count ? static_cast<T*>(::operator new (bytes(count), std::align_val_t{kAlignment}))
+                    : nullptr) {
     if (count) std::memset(static_cast<void*>(data_), 0, count * sizeof(T));
   }
   Buffer(const Buffer& other) : Buffer(other.size_) {
@@ -34,7 +35,7 @@ class Buffer {
     return *this;
   }
   ~Buffer() {
-    if (data_) ::operator delete(static_cast<void*>(data_), std::align_val_t{kAlignment});
+    if (data_) ::operator delete (static_cast<void*>(data_), std::align_val_t{kAlignment});
   }
 
   void swap(Buffer& other) noexcept {
@@ -55,6 +56,11 @@ class Buffer {
   std::span<const T> span() const noexcept { return {data_, size_}; }
 
  private:
+  static size_t bytes(size_t count) {
+    if (count > SIZE_MAX / sizeof(T)) throw std::bad_array_new_length();
+    return count * sizeof(T);
+  }
+
   size_t size_ = 0;
   T* data_ = nullptr;
 };

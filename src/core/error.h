@@ -17,28 +17,28 @@ enum class ErrorKind {
   too_large,         // beyond a stated limit of the format
   resource_limit,    // legal, yet beyond what this program accepts (counts, nesting, rank)
   bad_utf8,
-  bad_json,          // not JSON, or JSON that a format forbids (duplicate keys, wrong types)
-  bad_schema,        // well-formed, but fields are missing or of the wrong type
+  bad_json,    // not JSON, or JSON that a format forbids (duplicate keys, wrong types)
+  bad_schema,  // well-formed, but fields are missing or of the wrong type
   unknown_dtype,
-  shape_overflow,    // the product of dimensions does not fit
-  size_mismatch,     // byte count and shape disagree
+  shape_overflow,  // the product of dimensions does not fit
+  size_mismatch,   // byte count and shape disagree
   offset_overlap,
   offset_gap,
   offset_range,
   duplicate_name,
   missing_tensor,
-  bad_value,         // NaN, infinity, a label out of range
-  mismatch,          // two inputs that do not fit together (another architecture, other settings)
-  empty,             // nothing to work on
-  interrupted,       // SIGINT: state was saved
-  internal           // a defect of this program
+  bad_value,    // NaN, infinity, a label out of range
+  mismatch,     // two inputs that do not fit together (another architecture, other settings)
+  empty,        // nothing to work on
+  interrupted,  // SIGINT: state was saved
+  internal      // a defect of this program
 };
 
 // Name of a kind as it appears in tests and in --json output, e.g. "offset_gap".
 const char* to_string(ErrorKind kind) noexcept;
 
-// `message` is one line without "dws: " in front: "FILE: what is wrong at byte N (tensor 'x'): expected A, got B".
-// `advice` is at most one more line, may be empty.
+// `message` is one line without "dws: " in front: "FILE: what is wrong at byte N (tensor 'x'): expected A,
+// got B". `advice` is at most one more line, may be empty.
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message, std::string advice = {});

@@ -6,12 +6,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace dws {
 
 using Bytes = std::span<const std::byte>;
 
-// A read-only mapping of a regular file. Throws Error{io|not_regular_file}. An empty file maps to an empty span.
+// A read-only mapping of a regular file. Throws Error{io|not_regular_file}. An empty file maps to an empty
+// span.
 class MappedFile {
  public:
   MappedFile() = default;
@@ -48,13 +50,14 @@ class ByteReader {
   size_t position_ = 0;
 };
 
-// Writes to a temporary name beside `path`; commit() flushes to disk and renames. Without commit() the temporary
-// file is removed. Throws Error{exists} at once when `path` is there and !force, Error{io} on any failed write
-// (a full disk among them).
+// Writes to a temporary name beside `path`; commit() flushes to disk and renames. Without commit() the
+// temporary file is removed. Throws Error{exists} at once when `path` is there and !force, Error{io} on any
+// failed write (a full disk among them).
 class AtomicFile {
  public:
   AtomicFile(const std::string& path, bool force);
   AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
   void write(const void* data, size_t size);
   void write(std::string_view s) { write(s.data(), s.size()); }
@@ -62,9 +65,13 @@ class AtomicFile {
   const std::string& path() const noexcept { return path_; }
 
  private:
+  void flush();
+
   std::string path_;
   std::string temporary_;
+  std::string buffer_;
   int fd_ = -1;
+  bool force_ = false;
   bool committed_ = false;
 };
 
@@ -72,10 +79,12 @@ class AtomicFile {
 std::string read_text(const std::string& path);
 void write_text(const std::string& path, std::string_view content, bool force);
 
-// Throws Error{exists} with advice about --force when `path` exists and !force; Error{io} when its folder does not.
+// Throws Error{exists} with advice about --force when `path` exists and !force; Error{io} when its folder
+// does not.
 void require_writable(const std::string& path, bool force);
 
-// Raises the calling thread's complaint about a full disk etc. as one line: "FILE: cannot write: No space left ...".
+// Raises the calling thread's complaint about a full disk etc. as one line: "FILE: cannot write: No space
+// left ...".
 [[noreturn]] void throw_errno(const std::string& path, std::string_view what);
 
 }  // namespace dws

@@ -1,7 +1,8 @@
-// A JSON value. Reading is strict (simdjson: UTF-8 checked, no comments, no trailing bytes; duplicate keys refused
-// here); writing keeps key order and numbers round-trip (nlohmann inside json.cc).
+// A JSON value. Reading is strict (simdjson: UTF-8 checked, no comments, no trailing bytes; duplicate keys
+// refused here); writing keeps key order and numbers round-trip.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ class Json {
   Json(std::nullptr_t) {}
   Json(bool value) : value_(value) {}
   Json(int value) : value_(static_cast<int64_t>(value)) {}
+  Json(unsigned value) : value_(static_cast<int64_t>(value)) {}
+  Json(long long value) : value_(static_cast<int64_t>(value)) {}
   Json(int64_t value) : value_(value) {}
   Json(uint64_t value) : value_(value) {}
   Json(double value) : value_(value) {}
@@ -56,9 +59,11 @@ class Json {
   Json& set(std::string key, Json value);
   void push_back(Json value);
 
-  // indent < 0: one line.
+  // indent < 0: one line. NaN and infinity are written as null, bytes that are no UTF-8 as U+FFFD.
   std::string dump(int indent = -1) const;
-  // Throws Error{bad_json|bad_utf8|resource_limit}; `name` (a file) stands first in the message.
+  // Throws Error{bad_json|bad_utf8|resource_limit}; `name` (a file) stands first in the message. Refuses a
+  // byte order mark, duplicate keys, lone surrogates, integers beyond 64 bits, and nesting deeper than
+  // max_depth.
   static Json parse(std::string_view bytes, std::string_view name, int max_depth = 64);
 
  private:

@@ -1,11 +1,13 @@
-// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
-// 1, 2, 3", SC 2011). The n-th number of a stream is a function of (seed, stream, n) alone, so results depend
-// neither on threads nor on the standard library.
+// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy
+// as 1, 2, 3", SC 2011). The n-th number of a stream is a function of (seed, stream, n) alone, so results
+// depend neither on threads nor on the standard library.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace dws {
 

@@ -18,6 +18,9 @@ std::string text(fmt::format_string<Args...> format, Args&&... args) {
 // Printable ASCII as it is, everything else as \xNN or \u escapes; at most `limit` bytes, then "...".
 std::string escaped(std::string_view raw, size_t limit = 120);
 
+// Control characters as escapes, everything else (UTF-8 too) as it is: file names in one-line messages.
+std::string one_line(std::string_view raw);
+
 std::vector<std::string> split(std::string_view line, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 

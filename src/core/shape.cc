@@ -1,0 +1,48 @@
+#include "core/shape.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/text.h"
+
+namespace dws {
+
+Shape::Shape(std::initializer_list<int64_t> dims) {
+  for (int64_t extent : dims) push_back(extent);
+}
+
+int64_t Shape::size() const noexcept {
+  int64_t product = 1;
+  for (int64_t extent : *this) product *= extent;
+  return product;
+}
+
+int64_t Shape::rows() const noexcept {
+  // Not size() / last(): a last extent of zero would divide by zero.
+  int64_t product = 1;
+  for (int axis = 0; axis + 1 < rank_; ++axis) product *= (*this)[axis];
+  return product;
+}
+
+void Shape::push_back(int64_t extent) {
+  if (rank_ == kMaxRank) {
+    throw Error(ErrorKind::resource_limit, text("a shape of more than {} dimensions", kMaxRank));
+  }
+  dims_[static_cast<size_t>(rank_++)] = extent;
+}
+
+bool Shape::operator==(const Shape& other) const noexcept {
+  return rank_ == other.rank_ && std::equal(begin(), end(), other.begin());
+}
+
+std::string Shape::str() const {
+  std::string out = "(";
+  for (int axis = 0; axis < rank_; ++axis) {
+    if (axis) out += ", ";
+    out += std::to_string((*this)[axis]);
+  }
+  // A lone extent carries a comma, so that "(3,)" is not read as a number in parentheses.
+  return out + (rank_ == 1 ? ",)" : ")");
+}
+
+}  // namespace dws
