@@ -10,7 +10,10 @@ namespace dws::kernels {
 template <class T>
 void matmul(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, int64_t a_col, const T* b,
             int64_t ldb, T* c, int64_t ldc, bool accumulate) noexcept {
-  ref::matmul(M, N, K, a, a_row, a_col, b, ldb, c, ldc, accumulate);
+  if constexpr (std::is_same_v<T, float>)
+    table().matmul(M, N, K, a, a_row, a_col, b, ldb, c, ldc, accumulate);
+  else
+    ref::matmul(M, N, K, a, a_row, a_col, b, ldb, c, ldc, accumulate);
 }
 template void matmul(int64_t, int64_t, int64_t, const float*, int64_t, int64_t, const float*, int64_t, float*,
                      int64_t, bool) noexcept;
@@ -20,7 +23,10 @@ template void matmul(int64_t, int64_t, int64_t, const double*, int64_t, int64_t,
 template <class T>
 void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const T* x, const T* w, const T* row,
                    const T* col, T* y) noexcept {
-  ref::matrix_update(R, C, F, G, x, w, row, col, y);
+  if constexpr (std::is_same_v<T, float>)
+    table().matrix_update(R, C, F, G, x, w, row, col, y);
+  else
+    ref::matrix_update(R, C, F, G, x, w, row, col, y);
 }
 template void matrix_update(int64_t, int64_t, int64_t, int64_t, const float*, const float*, const float*,
                             const float*, float*) noexcept;

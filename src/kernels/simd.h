@@ -4,6 +4,9 @@
 #pragma once
 
 #include <stdint.h>
+#if DWS_LANES > 4
+#include <immintrin.h>
+#endif
 
 #if !defined(DWS_ISA) || !defined(DWS_LANES)
 #error "simd.h belongs to table_*.cc, which define DWS_ISA and DWS_LANES"
@@ -18,6 +21,8 @@ typedef int32_t IVec __attribute__((vector_size(4 * DWS_LANES)));
 // Same types without alignment demands, for loads and stores anywhere.
 typedef float VecU __attribute__((vector_size(4 * DWS_LANES), aligned(4), may_alias));
 typedef int32_t IVecU __attribute__((vector_size(4 * DWS_LANES), aligned(4), may_alias));
+
+typedef float FloatAlias __attribute__((may_alias));
 
 #define DWS_INLINE static inline __attribute__((always_inline))
 
@@ -45,16 +50,40 @@ DWS_INLINE float sum(Vec v) {  // pairwise, fixed order
     for (int i = 0; i < n; ++i) x[i] += x[i + n];
   return x[0];
 }
-// The first n lanes from memory, the rest zero; n in [0, kLanes).
+// 0, 1, 2, ...
+DWS_INLINE IVec iota() {
+  IVec v{};
+  for (int i = 0; i < kLanes; ++i) v[i] = i;
+  return v;
+}
+// The first n lanes from memory, the rest zero; n in [0, kLanes]. Nothing beyond is touched.
 DWS_INLINE Vec load_part(const float* p, int n) {
+#if DWS_LANES == 16
+  return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p));
+#elif DWS_LANES == 8
+  return reinterpret_cast<Vec>(_mm256_maskload_ps(p, reinterpret_cast<__m256i>(iota() < n)));
+#else
   float x[kLanes] = {};
   for (int i = 0; i < n; ++i) x[i] = p[i];
   return load(x);
+#endif
 }
 DWS_INLINE void store_part(float* p, Vec v, int n) {
+#if DWS_LANES == 16
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), reinterpret_cast<__m512>(v));
+#elif DWS_LANES == 8
+  _mm256_maskstore_ps(p, reinterpret_cast<__m256i>(iota() < n), reinterpret_cast<__m256>(v));
+#else
   float x[kLanes];
   store(x, v);
   for (int i = 0; i < n; ++i) p[i] = x[i];
+#endif
+}
+DWS_INLINE IVec load_int_part(const int32_t* p, int n) {
+  return as_int(load_part(reinterpret_cast<const FloatAlias*>(p), n));
+}
+DWS_INLINE void store_int_part(int32_t* p, IVec v, int n) {
+  store_part(reinterpret_cast<FloatAlias*>(p), as_float(v), n);
 }
 
 }  // namespace dws::kernels::DWS_ISA

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/elementwise_body.h"
+#include "kernels/matmul_body.h"
 #include "kernels/simd.h"
 #include "kernels/table_fields.h"
 
@@ -10,6 +11,8 @@ namespace dws::kernels::DWS_ISA {
 
 static constexpr Table kTable = {
     .add = add,
+    .matmul = matmul,
+    .matrix_update = matrix_update,
 };
 
 }  // namespace dws::kernels::DWS_ISA

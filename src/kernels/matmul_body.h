@@ -1,0 +1,161 @@
+// Float bodies of matmul.h for one instruction set: one register tile, driven over blocks that fit the
+// caches.
+#pragma once
+
+#include "kernels/simd.h"
+
+namespace dws::kernels::DWS_ISA {
+
+// A tile of kTileRows x 2 vectors of c stays in registers: 24 of 32 with AVX-512, 12 of 16 with AVX2, 8 of 16
+// with SSE or NEON; the rest hold one row of b and the element of a.
+inline constexpr int kTileRows = DWS_LANES == 16 ? 12 : DWS_LANES == 8 ? 6 : 4;
+inline constexpr int kPanel = 2 * kLanes;
+// Long sums go in blocks of k: each summed in registers, then added to c. A block of b of one panel's width
+// is at most 16 KiB (AVX-512), inside the first-level cache; and shorter partial sums lose less to rounding.
+inline constexpr int64_t kBlockK = 128;
+// Floats of `a` that one sweep over the panels of b reads again and again: inside the second-level cache.
+inline constexpr int64_t kBlockA = 32768;
+
+struct Product {
+  const float* a;
+  int64_t a_row, a_col;
+  const float* b;
+  int64_t ldb;
+  float* c;
+  int64_t ldc;
+  // Where the sums start: row m of c at row[m / period] + col[m % period] (rows ldc apart); zero when row is
+  // null.
+  const float* row;
+  const float* col;
+  int64_t period;
+};
+
+// c (MR, up to 2 vectors) at p.c, sum over K of p.a p.b; `part` lanes of the last vector exist.
+template <int MR, int NV>
+static void tile(const Product& p, int64_t K, int64_t m, int part, bool accumulate) noexcept {
+  Vec acc[MR][NV];
+  if (p.row) {
+    int64_t r = m / p.period, q = m % p.period;
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) {
+      const float* row = p.row + r * p.ldc;
+      const float* col = p.col + q * p.ldc;
+      if (NV == 2) acc[i][0] = load(row) + load(col);
+      const int last = (NV - 1) * kLanes;
+      acc[i][NV - 1] = load_part(row + last, part) + load_part(col + last, part);
+      if (++q == p.period) ++r, q = 0;
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) acc[i][j] = zero();
+  }
+  const float* a = p.a;
+  const float* b = p.b;
+  const int64_t a_row = p.a_row, a_col = p.a_col, ldb = p.ldb;
+  for (int64_t k = 0; k < K; ++k, a += a_col, b += ldb) {
+    Vec row[NV];
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) row[j] = load(b + j * kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) {
+      const Vec factor = broadcast(a[i * a_row]);
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) acc[i][j] = fma(factor, row[j], acc[i][j]);
+    }
+  }
+  float* c = p.c;
+  const int last = (NV - 1) * kLanes;
+  if (accumulate) {
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) {
+      if (NV == 2) acc[i][0] += load(c + i * p.ldc);
+      acc[i][NV - 1] += load_part(c + i * p.ldc + last, part);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i, c += p.ldc) {
+    if (NV == 2) store(c, acc[i][0]);
+    if (part == kLanes)
+      store(c + last, acc[i][NV - 1]);
+    else
+      store_part(c + last, acc[i][NV - 1], part);
+  }
+}
+
+template <int MR, int NV>
+static void last_rows(const Product& p, int64_t rows, int64_t K, int64_t m, int part,
+                      bool accumulate) noexcept {
+  if constexpr (MR > 0) {
+    if (rows == MR)
+      tile<MR, NV>(p, K, m, part, accumulate);
+    else
+      last_rows<MR - 1, NV>(p, rows, K, m, part, accumulate);
+  }
+}
+
+template <int NV>
+static void panel(Product p, int64_t rows, int64_t K, int64_t m, int part, bool accumulate) noexcept {
+  const int64_t end = m + rows;
+  for (; m + kTileRows <= end; m += kTileRows) {
+    tile<kTileRows, NV>(p, K, m, part, accumulate);
+    p.a += kTileRows * p.a_row;
+    p.c += kTileRows * p.ldc;
+  }
+  last_rows<kTileRows - 1, NV>(p, end - m, K, m, part, accumulate);
+}
+
+// Panels are copied side by side where rows of b lie far apart (they would fall on the same cache sets) and
+// enough rows of c share the copy, or where b ends inside a vector.
+static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool accumulate) noexcept {
+  alignas(64) float packed[kBlockK * kPanel];
+  const int64_t deepest = K < kBlockK ? (K > 0 ? K : 1) : kBlockK;
+  const int64_t fit = kBlockA / deepest / kTileRows * kTileRows;
+  for (int64_t m = 0; m < M; m += fit) {
+    const int64_t rows = M - m < fit ? M - m : fit;
+    int64_t k = 0;
+    do {
+      const int64_t depth = K - k < kBlockK ? K - k : kBlockK;
+      for (int64_t n = 0; n < N; n += kPanel) {
+        const int width = static_cast<int>(N - n < kPanel ? N - n : kPanel);
+        const int vectors = width > kLanes ? 2 : 1;
+        const int part = width - (vectors - 1) * kLanes;
+        Product p = whole;
+        p.a += m * p.a_row + k * p.a_col;
+        p.b += k * p.ldb + n;
+        p.c += m * p.ldc + n;
+        if (k > 0) p.row = nullptr;
+        if (p.row) p.row += n, p.col += n;
+        if (part < kLanes || (p.ldb > 2 * kPanel && rows > 2 * kTileRows)) {
+          float* to = packed;
+          for (int64_t i = 0; i < depth; ++i, to += kPanel) {
+            const float* from = p.b + i * p.ldb;
+            if (vectors == 2) store(to, load(from));
+            store(to + (vectors - 1) * kLanes, load_part(from + (vectors - 1) * kLanes, part));
+          }
+          p.b = packed;
+          p.ldb = kPanel;
+        }
+        const bool add = accumulate || k > 0;
+        if (vectors == 2)
+          panel<2>(p, rows, depth, m, part, add);
+        else
+          panel<1>(p, rows, depth, m, part, add);
+      }
+      k += kBlockK;
+    } while (k < K);
+  }
+}
+
+static void matmul(int64_t M, int64_t N, int64_t K, const float* a, int64_t a_row, int64_t a_col,
+                   const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) noexcept {
+  multiply(M, N, K, {a, a_row, a_col, b, ldb, c, ldc, nullptr, nullptr, 1}, accumulate);
+}
+
+static void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const float* x, const float* w,
+                          const float* row, const float* col, float* y) noexcept {
+  multiply(R * C, G, F, {x, F, 1, w, G, y, G, row, col, C}, false);
+}
+
+}  // namespace dws::kernels::DWS_ISA
