@@ -30,7 +30,7 @@ template <class T> Var<T> sub(Var<T> a, Var<T> b);
 template <class T> Var<T> scale(Var<T> a, T factor);
 template <class T> Var<T> relu(Var<T> a);
 // Keeps each element with probability 1 - p and scales it by 1 / (1 - p); identity outside training.
-// The mask is recomputed from the counter in backward, not stored.
+// The mask is recomputed from the counter in backward, not stored. Throws Error{bad_value} unless p is in [0, 1).
 template <class T> Var<T> dropout(Var<T> a, double p);
 // Softmax over the last axis.
 template <class T> Var<T> softmax(Var<T> a);
@@ -42,6 +42,8 @@ template <class T> Var<T> concat(std::span<const Var<T>> parts);
 template <class T> Var<T> slice(Var<T> a, int64_t begin, int64_t count);  // of the last axis
 // Swaps axes `i` and `j` (copies).
 template <class T> Var<T> transpose(Var<T> a, int i, int j);
+// x (..., G) + v (G) on every row, e.g. a bias.
+template <class T> Var<T> add_bias(Var<T> x, Var<T> v);
 // x (B, N..., G) + v (B, G): v is added at every position of its network.
 template <class T> Var<T> add_global(Var<T> x, Var<T> v);
 // x (B, R, C, G) + row (B, R, G) or col (B, C, G).
@@ -58,7 +60,7 @@ template <class T> Pooled<T> pool_matrix_fallback(Var<T> x, Reduction kind);
 template <class T> Var<T> sum_all(Var<T> x);  // scalar, shape ()
 
 // --- normalisation (ops_norm.cc) --------------------------------------------------------------------------------
-// BatchNorm over rows of x viewed as (rows, C), C the last axis. `channel_of` (C) maps a column to one of P
+// BatchNorm over the rows of x viewed as (rows, C), C the last axis. `channel_of` (C) maps a column to one of P
 // parameter sets, so columns may share statistics. gamma, beta (P). Training uses the biased variance of the rows
 // here (one shard) and writes mean and unbiased variance to `batch_mean`, `batch_var` (P) when not null; otherwise
 // `mean` and `var` (P) are used. eps as in Ioffe & Szegedy 2015.
@@ -82,7 +84,8 @@ template <class T> Var<T> layer_norm(Var<T> x, Var<T> gamma, Var<T> beta, T eps 
 
 // --- losses (ops_loss.cc) ---------------------------------------------------------------------------------------
 // Sum over the batch of weight * cross-entropy of softmax(logits) (B, K) against target rows (B, K), which sum to 1
-// (label smoothing and mixup are rows too): a scalar. Pass weight = 1 / batch for a mean across shards.
+// (label smoothing and mixup are rows too): a scalar. Pass weight = 1 / batch for a mean across shards. Targets are
+// constants whose memory must outlive the tape's step.
 template <class T> Var<T> cross_entropy(Var<T> logits, View<const T> targets, T weight);
 
 }  // namespace dws::ops

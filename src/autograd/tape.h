@@ -48,7 +48,8 @@ struct GradSlot {
   explicit operator bool() const noexcept { return data != nullptr; }
 };
 
-// Everything a vjp sees. cotangents[k].data is null when output k does not influence the result.
+// Everything a vjp sees. cotangents[k].data is null when output k does not influence the result. Two inputs may be the
+// same value and then share a gradient array, so slots are filled one after the other, in the order of the inputs.
 template <class T>
 struct VjpArgs {
   std::span<const View<const T>> inputs;
@@ -66,6 +67,8 @@ class Primitive {
   virtual ~Primitive() = default;
   virtual std::string_view name() const noexcept = 0;
   virtual void vjp(const VjpArgs<T>& args) const = 0;
+  // True when the one output is the one input under another shape: its cotangent may be handed on without a copy.
+  virtual bool is_view() const noexcept { return false; }
 };
 
 template <class T>
@@ -86,7 +89,7 @@ class Tape {
   uint64_t next_stream() noexcept { return ++stream_; }
   uint64_t seed() const noexcept { return seed_; }
 
-  // Leaves. constant(): not differentiated, memory not copied and must outlive the tape's step.
+  // Leaves; memory is not copied and must outlive the tape's step. constant(): not differentiated.
   Var<T> constant(View<const T> value);
   // A parameter; its gradient is accumulated at the parameter's offset of the array given to bind_gradients().
   Var<T> param(const ParamSet<T>& params, int index);
@@ -101,6 +104,9 @@ class Tape {
   Var<T> record(std::span<const Var<T>> inputs, View<T> output, const Primitive<T>* primitive);
   std::vector<Var<T>> record_many(std::span<const Var<T>> inputs, std::span<const View<T>> outputs,
                                   const Primitive<T>* primitive);
+  // The same into `vars`, as many as outputs, without touching the heap.
+  void record_many(std::span<const Var<T>> inputs, std::span<const View<T>> outputs, const Primitive<T>* primitive,
+                   std::span<Var<T>> vars);
   // True when any of them needs a gradient and the tape records: only then build a primitive.
   bool wants_grad(std::span<const Var<T>> inputs) const noexcept;
 
@@ -108,8 +114,14 @@ class Tape {
   // scalar root and no seed the seed is 1. Cotangents are released as soon as they are used.
   void backward(Var<T> root, T seed = T(1));
   void backward(std::span<const Var<T>> roots, std::span<const View<const T>> seeds);
-  // Gradient of an input() leaf after backward(); zeros when nothing flowed.
+  // Gradient of an input() leaf after backward(); zeros when nothing flowed. Throws Error{internal} for other values.
   View<const T> grad(Var<T> leaf) const;
+
+  // Recorded nodes, in order.
+  int node_count() const noexcept { return static_cast<int>(nodes_.size()); }
+  std::string_view node_name(int node) const noexcept {
+    return nodes_[static_cast<size_t>(node)].primitive->name();
+  }
 
   Arena& arena() noexcept { return arena_; }
 
@@ -130,12 +142,20 @@ class Tape {
     int first_output, outputs;
   };
   Var<T> add_value(Value value);
-  void run(int node);
+  Value& value(int id) noexcept { return values_[static_cast<size_t>(id)]; }
+  const Value& value(int id) const noexcept { return values_[static_cast<size_t>(id)]; }
+  GradSlot<T> grad_slot(Value& value);
+  void release_grad(Value& value);
+  bool hand_on(const Node& node);
+  void run(const Node& node);
 
   Arena arena_;
   std::vector<Value> values_;
   std::vector<Node> nodes_;
   std::vector<int> edges_;
+  // What run() shows a vjp; members so that their memory stays.
+  std::vector<View<const T>> run_inputs_, run_outputs_, run_cotangents_;
+  std::vector<GradSlot<T>> run_grads_;
   T* param_grads_ = nullptr;
   bool recording_ = true, training_ = false;
   uint64_t seed_ = 0, stream_ = 0;

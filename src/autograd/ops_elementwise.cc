@@ -1,0 +1,157 @@
+// Elementwise ops and softmax.
+#include "autograd/op_support.h"
+#include "autograd/ops.h"
+
+namespace dws::ops {
+namespace {
+
+template <class T>
+class Add final : public Primitive<T> {
+ public:
+  std::string_view name() const noexcept override { return "add"; }
+  void vjp(const VjpArgs<T>& a) const override {
+    pass_on(a.cotangents[0], a.grads[0]);
+    pass_on(a.cotangents[0], a.grads[1]);
+  }
+};
+
+template <class T>
+class Sub final : public Primitive<T> {
+ public:
+  std::string_view name() const noexcept override { return "sub"; }
+  void vjp(const VjpArgs<T>& a) const override {
+    const View<const T>& dy = a.cotangents[0];
+    pass_on(dy, a.grads[0]);
+    if (a.grads[1]) kernels::scale(dy.size(), T(-1), dy.data, a.grads[1].data, a.grads[1].accumulate);
+  }
+};
+
+template <class T>
+class Scale final : public Primitive<T> {
+ public:
+  explicit Scale(T factor) : factor_(factor) {}
+  std::string_view name() const noexcept override { return "scale"; }
+  void vjp(const VjpArgs<T>& a) const override {
+    const View<const T>& dy = a.cotangents[0];
+    kernels::scale(dy.size(), factor_, dy.data, a.grads[0].data, a.grads[0].accumulate);
+  }
+
+ private:
+  T factor_;
+};
+
+template <class T>
+class Relu final : public Primitive<T> {
+ public:
+  std::string_view name() const noexcept override { return "relu"; }
+  void vjp(const VjpArgs<T>& a) const override {
+    const View<const T>& dy = a.cotangents[0];
+    kernels::relu_backward(dy.size(), a.outputs[0].data, dy.data, a.grads[0].data, a.grads[0].accumulate);
+  }
+};
+
+template <class T>
+class Dropout final : public Primitive<T> {
+ public:
+  Dropout(double p, uint64_t seed, uint64_t stream) : p_(p), seed_(seed), stream_(stream) {}
+  std::string_view name() const noexcept override { return "dropout"; }
+  void vjp(const VjpArgs<T>& a) const override {
+    const View<const T>& dy = a.cotangents[0];
+    kernels::dropout(dy.size(), p_, seed_, stream_, dy.data, a.grads[0].data, a.grads[0].accumulate);
+  }
+
+ private:
+  double p_;
+  uint64_t seed_, stream_;
+};
+
+template <class T>
+class Softmax final : public Primitive<T> {
+ public:
+  std::string_view name() const noexcept override { return "softmax"; }
+  void vjp(const VjpArgs<T>& a) const override {
+    const View<const T>& y = a.outputs[0];
+    kernels::softmax_backward(extent(y.shape, 0, y.shape.rank() - 1), y.shape.last(), y.data,
+                              a.cotangents[0].data, a.grads[0].data, a.grads[0].accumulate);
+  }
+};
+
+template <class T>
+void require_same(std::string_view op, Var<T> a, Var<T> b) {
+  if (!(a.shape() == b.shape())) bad_shapes(op, "equal shapes", {a.shape(), b.shape()});
+}
+
+}  // namespace
+
+template <class T>
+Var<T> add(Var<T> a, Var<T> b) {
+  const Var<T> inputs[] = {a, b};
+  Tape<T>& tape = tape_of<T>("add", inputs);
+  require_same("add", a, b);
+  const View<T> y = tape.allocate(a.shape());
+  kernels::add(y.size(), a.data(), b.data(), y.data);
+  return tape.record(inputs, y, rule_for<Add<T>, T>(tape, inputs));
+}
+
+template <class T>
+Var<T> sub(Var<T> a, Var<T> b) {
+  const Var<T> inputs[] = {a, b};
+  Tape<T>& tape = tape_of<T>("sub", inputs);
+  require_same("sub", a, b);
+  const View<T> y = tape.allocate(a.shape());
+  kernels::sub(y.size(), a.data(), b.data(), y.data);
+  return tape.record(inputs, y, rule_for<Sub<T>, T>(tape, inputs));
+}
+
+template <class T>
+Var<T> scale(Var<T> a, T factor) {
+  const Var<T> inputs[] = {a};
+  Tape<T>& tape = tape_of<T>("scale", inputs);
+  const View<T> y = tape.allocate(a.shape());
+  kernels::scale(y.size(), factor, a.data(), y.data, false);
+  return tape.record(inputs, y, rule_for<Scale<T>, T>(tape, inputs, factor));
+}
+
+template <class T>
+Var<T> relu(Var<T> a) {
+  const Var<T> inputs[] = {a};
+  Tape<T>& tape = tape_of<T>("relu", inputs);
+  const View<T> y = tape.allocate(a.shape());
+  kernels::relu(y.size(), a.data(), y.data);
+  return tape.record(inputs, y, rule_for<Relu<T>, T>(tape, inputs));
+}
+
+template <class T>
+Var<T> dropout(Var<T> a, double p) {
+  const Var<T> inputs[] = {a};
+  Tape<T>& tape = tape_of<T>("dropout", inputs);
+  require_probability("dropout", p);
+  if (!tape.training() || p == 0) return a;
+  const uint64_t stream = tape.next_stream();
+  const View<T> y = tape.allocate(a.shape());
+  kernels::dropout(y.size(), p, tape.seed(), stream, a.data(), y.data, false);
+  return tape.record(inputs, y, rule_for<Dropout<T>, T>(tape, inputs, p, tape.seed(), stream));
+}
+
+template <class T>
+Var<T> softmax(Var<T> a) {
+  const Var<T> inputs[] = {a};
+  Tape<T>& tape = tape_of<T>("softmax", inputs);
+  if (a.shape().rank() < 1) bad_shapes("softmax", "a (..., C)", {a.shape()});
+  const View<T> y = tape.allocate(a.shape());
+  kernels::softmax(extent(y.shape, 0, y.shape.rank() - 1), y.shape.last(), a.data(), y.data);
+  return tape.record(inputs, y, rule_for<Softmax<T>, T>(tape, inputs));
+}
+
+#define DWS_INSTANTIATE(T)                 \
+  template Var<T> add(Var<T>, Var<T>);     \
+  template Var<T> sub(Var<T>, Var<T>);     \
+  template Var<T> scale(Var<T>, T);        \
+  template Var<T> relu(Var<T>);            \
+  template Var<T> dropout(Var<T>, double); \
+  template Var<T> softmax(Var<T>);
+DWS_INSTANTIATE(float)
+DWS_INSTANTIATE(double)
+#undef DWS_INSTANTIATE
+
+}  // namespace dws::ops

@@ -1,0 +1,258 @@
+// Batch and layer normalisation, and batch norm fused with what follows it.
+#include <cmath>
+
+#include "autograd/fallback.h"
+#include "autograd/op_support.h"
+#include "autograd/ops.h"
+#include "kernels/norm.h"
+
+namespace dws::ops {
+namespace {
+
+// What a batch norm keeps for its backward. Columns c of C share parameter sets k = channel[c] of P.
+struct Channels {
+  int64_t rows, C, P;
+  const int* channel;     // (C)
+  const double* mean;     // (P)
+  const double* rstd;     // (P)
+  const double* count;    // (P) numbers behind each mean: rows times columns
+  bool batch_statistics;  // mean and rstd depend on x
+};
+
+// Behind the affine map: ReLU, then dropout when p > 0.
+struct Tail {
+  bool relu = false;
+  double p = 0;
+  uint64_t seed = 0, stream = 0;
+};
+
+template <class T>
+class BatchNorm final : public Primitive<T> {
+ public:
+  BatchNorm(std::string_view name, const Channels& channels, const Tail& tail)
+      : name_(name), ch_(channels), tail_(tail) {}
+  std::string_view name() const noexcept override { return name_; }
+
+  // With g the cotangent behind the affine map, xhat = (x - mean) rstd and means over a channel's count:
+  // dx = gamma rstd (g - mean(g) - xhat mean(g xhat)), the two means only where statistics are the batch's
+  // own.
+  void vjp(const VjpArgs<T>& a) const override {
+    const int64_t n = ch_.rows * ch_.C;
+    const T *x = a.inputs[0].data, *gamma = a.inputs[1].data, *dy = a.cotangents[0].data;
+    // Zero where ReLU or dropout put a zero, so the output itself serves as the mask.
+    const T* y = tail_.relu ? a.outputs[0].data : nullptr;
+    Scratch<T> undropped(a.scratch, tail_.p > 0 ? n : 0);
+    if (tail_.p > 0) {
+      kernels::dropout(n, tail_.p, tail_.seed, tail_.stream, dy, undropped.data(), false);
+      dy = undropped.data();
+    }
+    Scratch<double> g(a.scratch, ch_.P), gx(a.scratch, ch_.P);
+    channel_sums(x, y, dy, g.data(), gx.data(), a.scratch);
+    if (a.grads[0]) input_gradient(x, y, dy, gamma, g.data(), gx.data(), a.grads[0], a.scratch);
+    for (int64_t k = 0; k < ch_.P; ++k) gx[k] *= ch_.rstd[k];
+    put(g.data(), gx.data(), a.grads[1], a.grads[2]);
+  }
+
+ private:
+  // g[k] = sum of g over a channel, gx[k] = sum of g (x - mean).
+  void channel_sums(const T* x, const T* y, const T* dy, double* g, double* gx, Arena& arena) const {
+    Scratch<T> shift(arena, ch_.C);
+    Scratch<double> sum(arena, ch_.C), sum_x(arena, ch_.C);
+    for (int64_t c = 0; c < ch_.C; ++c) shift[c] = static_cast<T>(ch_.mean[ch_.channel[c]]);
+    kernels::affine_backward_sums(ch_.rows, ch_.C, x, shift.data(), y, dy, sum.data(), sum_x.data());
+    std::fill_n(g, ch_.P, 0.0);
+    std::fill_n(gx, ch_.P, 0.0);
+    for (int64_t c = 0; c < ch_.C; ++c) {
+      const int k = ch_.channel[c];
+      g[k] += sum[c];
+      gx[k] += sum_x[c] + (static_cast<double>(shift[c]) - ch_.mean[k]) * sum[c];
+    }
+  }
+
+  void input_gradient(const T* x, const T* y, const T* dy, const T* gamma, const double* g, const double* gx,
+                      GradSlot<T> dx, Arena& arena) const {
+    Scratch<T> p(arena, ch_.C), q(arena, ch_.C), r(arena, ch_.C);
+    for (int64_t c = 0; c < ch_.C; ++c) {
+      const int k = ch_.channel[c];
+      const double slope = static_cast<double>(gamma[k]) * ch_.rstd[k];
+      const double share = ch_.batch_statistics ? slope / ch_.count[k] : 0;
+      const double curve = -share * gx[k] * ch_.rstd[k] * ch_.rstd[k];
+      p[c] = static_cast<T>(slope);
+      q[c] = static_cast<T>(curve);
+      r[c] = static_cast<T>(-share * g[k] - curve * ch_.mean[k]);
+    }
+    kernels::affine_backward(ch_.rows, ch_.C, x, y, dy, p.data(), q.data(), r.data(), dx.data, dx.accumulate);
+  }
+
+  void put(const double* dbeta, const double* dgamma, GradSlot<T> gamma, GradSlot<T> beta) const {
+    for (int64_t k = 0; gamma && k < ch_.P; ++k)
+      gamma.data[k] = static_cast<T>(dgamma[k]) + (gamma.accumulate ? gamma.data[k] : T(0));
+    for (int64_t k = 0; beta && k < ch_.P; ++k)
+      beta.data[k] = static_cast<T>(dbeta[k]) + (beta.accumulate ? beta.data[k] : T(0));
+  }
+
+  std::string_view name_;
+  Channels ch_;
+  Tail tail_;
+};
+
+// Sum over the columns of a channel of its mean and biased variance; writes the caller's statistics.
+template <class T>
+void batch_statistics(const Channels& ch, const T* x, const BatchNormState<T>& state, double* mean,
+                      double* var, Arena& arena) {
+  // Shifting by one of the channel's own numbers keeps the squares small; columns of a channel share it.
+  Scratch<T> shift(arena, ch.C);
+  Scratch<double> sum(arena, ch.C), sum_sq(arena, ch.C), origin(arena, ch.P);
+  for (int64_t c = ch.C; c-- > 0;) origin[ch.channel[c]] = static_cast<double>(x[c]);
+  for (int64_t c = 0; c < ch.C; ++c) shift[c] = static_cast<T>(origin[ch.channel[c]]);
+  kernels::column_moments(ch.rows, ch.C, x, shift.data(), sum.data(), sum_sq.data());
+  std::fill_n(mean, ch.P, 0.0);
+  std::fill_n(var, ch.P, 0.0);
+  for (int64_t c = 0; c < ch.C; ++c) {
+    mean[ch.channel[c]] += sum[c];
+    var[ch.channel[c]] += sum_sq[c];
+  }
+  for (int64_t k = 0; k < ch.P; ++k) {
+    const double n = std::max(ch.count[k], 1.0), offset = mean[k] / n;
+    const double squares = var[k] - n * offset * offset;
+    // A NaN must stay one; max(squares, 0) would hide it.
+    var[k] = squares < 0 ? 0 : squares / n;
+    mean[k] = ch.count[k] > 0 ? origin[k] + offset : 0;
+    if (state.batch_mean) state.batch_mean[k] = static_cast<T>(mean[k]);
+    if (state.batch_var) state.batch_var[k] = static_cast<T>(n > 1 ? var[k] * n / (n - 1) : var[k]);
+  }
+}
+
+template <class T>
+Channels channels_of(std::string_view op, Var<T> x, Var<T> gamma, Var<T> beta,
+                     const BatchNormState<T>& state) {
+  const Shape& s = x.shape();
+  const std::string_view expected = "x (..., C) with rows, gamma (P), beta (P), channel_of (C)";
+  if (s.rank() < 1 || gamma.shape().rank() != 1 || !(beta.shape() == gamma.shape()) ||
+      static_cast<int64_t>(state.channel_of.size()) != s.last() || s.size() < 1)
+    bad_shapes(op, expected,
+               {s, gamma.shape(), beta.shape(), Shape{static_cast<int64_t>(state.channel_of.size())}});
+  for (const int k : state.channel_of)
+    if (k < 0 || k >= gamma.shape()[0])
+      throw Error(ErrorKind::mismatch,
+                  text("{}: channel {} with {} parameter sets", op, k, gamma.shape()[0]));
+  Tape<T>& tape = x.tape();
+  if (!tape.training() && !(state.mean && state.var))
+    throw Error(ErrorKind::mismatch, text("{}: no running statistics outside training", op));
+
+  Channels ch{extent(s, 0, s.rank() - 1),
+              s.last(),
+              gamma.shape()[0],
+              nullptr,
+              nullptr,
+              nullptr,
+              nullptr,
+              tape.training()};
+  Arena& arena = tape.arena();
+  const size_t P = static_cast<size_t>(ch.P);
+  int* channel = arena.take<int>(state.channel_of.size());
+  double *mean = arena.take<double>(P), *rstd = arena.take<double>(P), *count = arena.take<double>(P);
+  std::copy(state.channel_of.begin(), state.channel_of.end(), channel);
+  std::fill_n(count, P, 0.0);
+  for (int64_t c = 0; c < ch.C; ++c) count[channel[c]] += static_cast<double>(ch.rows);
+  ch.channel = channel, ch.mean = mean, ch.rstd = rstd, ch.count = count;
+  if (tape.training()) {
+    batch_statistics(ch, x.data(), state, mean, rstd, arena);
+  } else {
+    std::copy_n(state.mean, P, mean);
+    std::copy_n(state.var, P, rstd);
+  }
+  for (size_t k = 0; k < P; ++k) rstd[k] = 1 / std::sqrt(rstd[k] + static_cast<double>(state.eps));
+  return ch;
+}
+
+template <class T>
+Var<T> normalise(std::string_view op, Var<T> x, Var<T> gamma, Var<T> beta, const BatchNormState<T>& state,
+                 const Tail& tail) {
+  const Var<T> inputs[] = {x, gamma, beta};
+  Tape<T>& tape = x.tape();
+  const Channels ch = channels_of(op, x, gamma, beta, state);
+  Scratch<T> a(tape.arena(), ch.C), b(tape.arena(), ch.C);
+  for (int64_t c = 0; c < ch.C; ++c) {
+    const int k = ch.channel[c];
+    a[c] = static_cast<T>(static_cast<double>(gamma.data()[k]) * ch.rstd[k]);
+    b[c] = static_cast<T>(static_cast<double>(beta.data()[k]) - ch.mean[k] * static_cast<double>(a[c]));
+  }
+  const View<T> y = tape.allocate(x.shape());
+  kernels::affine(ch.rows, ch.C, x.data(), a.data(), b.data(), tail.relu, y.data);
+  if (tail.p > 0) kernels::dropout(y.size(), tail.p, tail.seed, tail.stream, y.data, y.data, false);
+  return tape.record(inputs, y, rule_for<BatchNorm<T>, T>(tape, inputs, op, ch, tail));
+}
+
+template <class T>
+class LayerNorm final : public Primitive<T> {
+ public:
+  LayerNorm(const T* mean, const T* rstd) : mean_(mean), rstd_(rstd) {}
+  std::string_view name() const noexcept override { return "layer_norm"; }
+  void vjp(const VjpArgs<T>& a) const override {
+    const View<const T>& x = a.inputs[0];
+    const int64_t C = x.shape.last(), rows = extent(x.shape, 0, x.shape.rank() - 1);
+    for (const GradSlot<T> slot : {a.grads[1], a.grads[2]})
+      if (slot && !slot.accumulate) std::fill_n(slot.data, C, T(0));
+    const GradSlot<T> dx = a.grads[0];
+    Scratch<T> unwanted(a.scratch, dx ? 0 : rows * C);
+    kernels::layer_norm_backward(rows, C, x.data, a.inputs[1].data, mean_, rstd_, a.cotangents[0].data,
+                                 dx ? dx.data : unwanted.data(), dx && dx.accumulate, a.grads[1].data,
+                                 a.grads[2].data);
+  }
+
+ private:
+  const T *mean_, *rstd_;
+};
+
+}  // namespace
+
+template <class T>
+Var<T> batch_norm(Var<T> x, Var<T> gamma, Var<T> beta, const BatchNormState<T>& state) {
+  const Var<T> inputs[] = {x, gamma, beta};
+  tape_of<T>("batch_norm", inputs);
+  return normalise<T>("batch_norm", x, gamma, beta, state, {});
+}
+
+template <class T>
+Var<T> norm_relu_dropout(Var<T> x, Var<T> gamma, Var<T> beta, const BatchNormState<T>& state, double p) {
+  if (use_fallbacks()) return norm_relu_dropout_fallback(x, gamma, beta, state, p);
+  const Var<T> inputs[] = {x, gamma, beta};
+  Tape<T>& tape = tape_of<T>("norm_relu_dropout", inputs);
+  require_probability("norm_relu_dropout", p);
+  Tail tail{true};
+  if (tape.training() && p > 0) tail = {true, p, tape.seed(), tape.next_stream()};
+  return normalise<T>("norm_relu_dropout", x, gamma, beta, state, tail);
+}
+
+template <class T>
+Var<T> norm_relu_dropout_fallback(Var<T> x, Var<T> gamma, Var<T> beta, const BatchNormState<T>& state,
+                                  double p) {
+  return dropout(relu(batch_norm(x, gamma, beta, state)), p);
+}
+
+template <class T>
+Var<T> layer_norm(Var<T> x, Var<T> gamma, Var<T> beta, T eps) {
+  const Var<T> inputs[] = {x, gamma, beta};
+  Tape<T>& tape = tape_of<T>("layer_norm", inputs);
+  const Shape& s = x.shape();
+  if (s.rank() < 1 || s.last() < 1 || !(gamma.shape() == Shape{s.last()}) || !(beta.shape() == gamma.shape()))
+    bad_shapes("layer_norm", "x (..., C), gamma (C), beta (C)", {s, gamma.shape(), beta.shape()});
+  const int64_t C = s.last(), rows = extent(s, 0, s.rank() - 1);
+  const View<T> y = tape.allocate(s);
+  T *mean = tape.arena().template take<T>(static_cast<size_t>(rows)),
+    *rstd = tape.arena().template take<T>(static_cast<size_t>(rows));
+  kernels::layer_norm(rows, C, x.data(), gamma.data(), beta.data(), eps, y.data, mean, rstd);
+  return tape.record(inputs, y, rule_for<LayerNorm<T>, T>(tape, inputs, mean, rstd));
+}
+
+#define DWS_INSTANTIATE(T)                                                                              \
+  template Var<T> batch_norm(Var<T>, Var<T>, Var<T>, const BatchNormState<T>&);                         \
+  template Var<T> norm_relu_dropout(Var<T>, Var<T>, Var<T>, const BatchNormState<T>&, double);          \
+  template Var<T> norm_relu_dropout_fallback(Var<T>, Var<T>, Var<T>, const BatchNormState<T>&, double); \
+  template Var<T> layer_norm(Var<T>, Var<T>, Var<T>, T);
+DWS_INSTANTIATE(float)
+DWS_INSTANTIATE(double)
+#undef DWS_INSTANTIATE
+
+}  // namespace dws::ops
