@@ -1,0 +1,81 @@
+// Networks to learn from: one or more zoos of one architecture as one list, read from their mappings on
+// demand.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "format/zoo.h"
+#include "symmetry/layout.h"
+#include "weights/normalise.h"
+
+namespace dws::train {
+
+class Dataset {
+ public:
+  // Opens and joins the zoos of `paths`; at most the first `limit` networks of all together (0: all). Throws
+  // Error{mismatch} for different networks, Error{empty} when there is none.
+  static Dataset open(const std::vector<std::string>& paths, int64_t limit = 0);
+
+  const ZooInfo& info() const noexcept { return zoos_.front().info(); }
+  const std::string& path() const noexcept { return zoos_.front().path(); }
+  int64_t size() const noexcept { return static_cast<int64_t>(places_.size()); }
+  std::span<const int64_t> labels() const noexcept { return labels_; }  // -1 where unknown
+  std::span<const int64_t> image_ids() const noexcept { return image_ids_; }
+  std::string name(int64_t i) const;
+
+  // Network i's numbers (info().arch.param_count()). Throws Error{bad_value} naming network and tensor when
+  // one is not finite.
+  void read(int64_t i, std::span<float> out) const;
+  // Reads every network once, so that bad numbers are found before hours of training. Throws as read() does.
+  void check_values() const;
+  // Checks that every network has a label in [0, classes); `classes` 0: any. Returns the largest label + 1.
+  // Throws Error{missing_tensor} without labels, Error{bad_value} naming the network for one out of range.
+  int64_t require_labels(int64_t classes) const;
+
+ private:
+  struct Place {
+    int zoo;
+    int64_t index;
+  };
+  std::vector<Zoo> zoos_;
+  std::vector<Place> places_;
+  std::vector<int64_t> labels_, image_ids_;
+};
+
+// Some networks of a data set: a part of a split, or a whole other file.
+struct Part {
+  const Dataset* data = nullptr;
+  std::vector<int64_t> samples;
+  bool empty() const noexcept { return samples.empty(); }
+  int64_t size() const noexcept { return static_cast<int64_t>(samples.size()); }
+  static Part all(const Dataset& data);
+};
+
+// Mean and deviation over (at most the first 10,000 networks of) the training part.
+weights::Normaliser fit_normaliser(const Part& part);
+
+// How a training network is changed before the model sees it.
+struct Augmentation {
+  bool permute = false;  // a random element of the network's symmetry group, another one in each epoch
+};
+
+// Writes network `sample` of `data`, augmented and normalised, to `x` (P). Random numbers are a function of
+// (seed, epoch, sample) alone. `scratch` (P).
+class Reader {
+ public:
+  Reader(const Dataset& data, const weights::Normaliser& normaliser, const Augmentation& augmentation,
+         uint64_t seed);
+  void read(int64_t sample, int64_t epoch, std::span<float> scratch, std::span<float> x) const;
+
+ private:
+  const Dataset& data_;
+  const weights::Normaliser& normaliser_;
+  Augmentation augmentation_;
+  uint64_t seed_;
+  symmetry::Layout layout_;
+};
+
+}  // namespace dws::train

@@ -1,0 +1,102 @@
+#include "train/split.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "core/text.h"
+
+namespace dws::train {
+
+namespace {
+
+struct Image {
+  int64_t label = -1;
+  std::vector<int64_t> networks;
+  double rank = 0;  // place among the images of its label, in (0, 1)
+};
+
+}  // namespace
+
+SplitSizes parse_split(const std::string& list) {
+  const std::vector<std::string> parts = split(list, ',');
+  if (parts.empty() || parts.size() > 3)
+    throw Error(ErrorKind::usage, text("--split {}: expected TRAIN,VAL,TEST", escaped(list)),
+                "give fractions (0.8,0.1,0.1) or numbers of networks (8000,0,2000)");
+  double values[3] = {0, 0, 0};
+  for (size_t i = 0; i < parts.size(); ++i) {
+    values[i] = parse_double(parts[i], "--split");
+    if (!(values[i] >= 0) || !std::isfinite(values[i]))
+      throw Error(ErrorKind::usage, text("--split {}: parts are not negative", escaped(list)));
+  }
+  const double sum = values[0] + values[1] + values[2];
+  if (values[0] <= 0) throw Error(ErrorKind::usage, text("--split {}: nothing to train on", escaped(list)));
+  if (sum > 1 + 1e-9)
+    for (double v : values)
+      if (v != std::floor(v))
+        throw Error(ErrorKind::usage,
+                    text("--split {}: fractions sum to {}, more than 1", escaped(list), number(sum)),
+                    "give fractions (0.8,0.1,0.1) or whole numbers of networks (8000,0,2000)");
+  return {values[0], values[1], values[2]};
+}
+
+Split split_by_image(std::span<const int64_t> image_ids, std::span<const int64_t> labels,
+                     const SplitSizes& sizes, uint64_t seed) {
+  std::map<int64_t, Image>
+      by_id;  // ordered: the deal must not depend on the order of the networks in the file
+  for (size_t i = 0; i < image_ids.size(); ++i) {
+    Image& image = by_id[image_ids[i]];
+    if (image.networks.empty() && i < labels.size()) image.label = labels[i];
+    image.networks.push_back(static_cast<int64_t>(i));
+  }
+  std::vector<Image> images;
+  images.reserve(by_id.size());
+  for (auto& [id, image] : by_id) images.push_back(std::move(image));
+  Rng rng(seed, stream_id("train.split"));
+  rng.shuffle(std::span<Image>(images));
+
+  // Sorted by the place within their label, any prefix holds the same share of every label.
+  std::map<int64_t, int64_t> totals, seen;
+  for (const Image& image : images) ++totals[image.label];
+  for (Image& image : images)
+    image.rank = (static_cast<double>(seen[image.label]++) + 0.5) / static_cast<double>(totals[image.label]);
+  std::stable_sort(images.begin(), images.end(),
+                   [](const Image& a, const Image& b) { return a.rank < b.rank; });
+
+  const auto total = static_cast<int64_t>(image_ids.size());
+  const bool fractions = sizes.train + sizes.val + sizes.test <= 1 + 1e-9;
+  int64_t limit[3];
+  const double size[3] = {sizes.train, sizes.val, sizes.test};
+  double cumulative = 0;
+  for (int p = 0; p < 3; ++p) {
+    cumulative += fractions ? size[p] * static_cast<double>(total) : size[p];
+    limit[p] = std::llround(cumulative);
+  }
+  if (limit[2] > total)
+    throw Error(ErrorKind::empty, text("--split asks for {} networks, the data has {}", limit[2], total));
+
+  Split result;
+  std::vector<int64_t>* parts[3] = {&result.train, &result.val, &result.test};
+  int64_t dealt = 0;
+  for (const Image& image : images) {
+    int p = 0;
+    while (p < 3 && dealt >= limit[p]) ++p;
+    if (p == 3) break;
+    parts[p]->insert(parts[p]->end(), image.networks.begin(), image.networks.end());
+    dealt += static_cast<int64_t>(image.networks.size());
+  }
+  const char* names[3] = {"training", "validation", "test"};
+  for (int p = 0; p < 3; ++p) {
+    if (size[p] > 0 && parts[p]->empty())
+      throw Error(ErrorKind::empty,
+                  text("the split leaves no networks for the {} part ({} networks of {} images in all)",
+                       names[p], total, images.size()),
+                  "use more data, or another --split");
+    std::sort(parts[p]->begin(), parts[p]->end());
+  }
+  return result;
+}
+
+}  // namespace dws::train

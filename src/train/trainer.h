@@ -1,0 +1,120 @@
+// Training a classifier of networks.
+//
+// A batch is cut into shards, fixed by the options and not by the machine. A shard is one thread's work: it
+// reads its networks, runs forward and backward on its own tape and leaves its gradient in its own array.
+// Gradients are summed over a fixed tree, BatchNorm statistics averaged in order; so the bits of a model
+// depend on seed, data and options, not on threads. All random numbers are functions of (seed, epoch, step,
+// shard or sample): a run that was interrupted at any step and resumed gives the bits of one that was not.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "core/progress.h"
+#include "nn/model.h"
+#include "train/checkpoint.h"
+#include "train/dataset.h"
+#include "train/metrics.h"
+#include "train/optimizer.h"
+#include "train/predict.h"
+#include "train/schedule.h"
+
+namespace dws::train {
+
+struct TrainOptions {
+  int64_t epochs = 30;
+  int64_t batch =
+      128;  // networks a step, at most; an epoch's steps are of equal size, give or take one network
+  int64_t shards = 16;     // pieces of a batch; fewer when a piece would have less than 4 networks
+  double lr = 2e-3;        // highest
+  double lr_floor = 0.01;  // lowest at the end, as a share of lr
+  double warmup = 0.05;    // below 1: share of all steps; otherwise steps
+  double clip = 1;         // largest norm of a gradient; 0: none
+  double ema = 0;          // decay of the running average of parameters; 0: none
+  double label_smoothing = 0;
+  AdamwOptions adamw;
+  Augmentation augmentation;
+  uint64_t seed = 0;
+  double checkpoint_every = 30;  // seconds between checkpoints; 0: after every step. Does not change results
+  // Throws Error{usage} for values that make no sense.
+  void check() const;
+  // All that results depend on.
+  Json to_json() const;
+};
+
+struct TrainResult {
+  int64_t epoch = 0;         // whose parameters were kept
+  Tally train;               // last epoch's training passes
+  std::optional<Tally> val;  // of the kept parameters
+  int64_t steps = 0;
+  double seconds = 0;
+  double networks_per_second = 0;  // training steps alone
+};
+
+class Trainer {
+ public:
+  // `model` is initialised; its outputs are the classes; all samples have labels below model.output_size().
+  // `train` holds at least two networks; `val` may be empty. `checkpoint` is the file for unfinished state;
+  // `identity` describes data and model for it. Everything named outlives the trainer.
+  Trainer(Model<float>& model, const weights::Normaliser& normaliser, const Part& train, const Part& val,
+          const TrainOptions& options, std::string checkpoint, Json identity);
+
+  // Goes on from the checkpoint file; the epochs finished so far are returned.
+  int64_t resume();
+  // Trains to the end and leaves in the model the parameters of the best epoch on validation (highest
+  // accuracy, then lowest loss, then earliest), or without validation the last ones (their running average
+  // with ema). `on_epoch` is called after each epoch, before its checkpoint. Throws Error{interrupted} on
+  // SIGINT once the state is saved, Error{bad_value} when the loss is not finite.
+  TrainResult run(const std::function<void(const EpochRecord&)>& on_epoch = {});
+  // Removes the checkpoint file: call when the result is safe.
+  void discard_checkpoint() noexcept;
+
+ private:
+  struct Worker {
+    Tape<float> tape;
+    Buffer<float> raw, x, targets;
+  };
+  struct Position {
+    int64_t epoch = 0, step = 0, step_in_epoch = 0;  // done so far
+    Tally tally;                                     // of the running epoch
+    double norm_sum = 0, seconds = 0, step_seconds = 0, step_networks = 0;
+    double epoch_seconds = 0;  // in steps of the running epoch
+    int64_t best_epoch = -1;
+    Tally best;
+  };
+
+  void train_step();
+  void run_shard(int64_t shard, int64_t shards, int64_t begin, int64_t end);
+  void apply_gradient(int shards, int64_t count);
+  void finish_epoch(const std::function<void(const EpochRecord&)>& on_epoch);
+  void shuffle_epoch();
+  void save();
+  std::vector<StateArray> arrays();
+  Json settings() const;
+  std::string note() const;
+
+  Model<float>& model_;
+  Part train_, val_;
+  TrainOptions options_;
+  std::string checkpoint_;
+  Json identity_;
+  Reader reader_;
+  Adamw optimizer_;
+  Predictor predictor_;
+  Schedule schedule_;
+  int64_t steps_per_epoch_ = 1;
+  std::vector<int64_t> order_;  // of the running epoch
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<Buffer<float>> gradients_, statistics_;  // one a shard
+  std::vector<Tally> tallies_;
+  Buffer<float> ema_, best_params_, best_buffers_;
+  Position at_;
+  double lr_ = 0;
+  bool saved_ = false;
+};
+
+}  // namespace dws::train
