@@ -14,7 +14,7 @@ inline constexpr int kPanel = 2 * kLanes;
 // is at most 16 KiB (AVX-512), inside the first-level cache; and shorter partial sums lose less to rounding.
 inline constexpr int64_t kBlockK = 128;
 // Floats of `a` that one sweep over the panels of b reads again and again: inside the second-level cache.
-inline constexpr int64_t kBlockA = 32768;
+inline constexpr int64_t kBlockA = 16384;
 
 struct Product {
   const float* a;
@@ -54,7 +54,12 @@ static void tile(const Product& p, int64_t K, int64_t m, int part, bool accumula
   const float* a = p.a;
   const float* b = p.b;
   const int64_t a_row = p.a_row, a_col = p.a_col, ldb = p.ldb;
+  // One line ahead a step: of the next tile's rows where rows are contiguous, else of this tile's own.
+  const float* ahead = a_col == 1 ? a + MR * a_row : a + 16 * a_col;
+  const int64_t ahead_step = a_col == 1 ? 16 : a_col;
   for (int64_t k = 0; k < K; ++k, a += a_col, b += ldb) {
+    __builtin_prefetch(ahead);
+    ahead += ahead_step;
     Vec row[NV];
 #pragma GCC unroll 2
     for (int j = 0; j < NV; ++j) row[j] = load(b + j * kLanes);
