@@ -13,6 +13,8 @@ import os
 import struct
 import sys
 
+from convert_data import IDX_IMAGES, IDX_LABELS, idx, round_order
+
 ROUNDS = 60
 NAMES = {"images": "mnist-600-images-idx3-ubyte", "labels": "mnist-600-labels-idx1-ubyte"}
 
@@ -34,18 +36,13 @@ def read_idx(path, magic):
     return dims, body
 
 
-def round_order(r):
-    """The ten classes in the order of round r."""
-    return sorted(range(10), key=lambda c: hashlib.sha256(f"round {r} class {c}".encode()).digest())
-
-
 def main():
     if len(sys.argv) not in (2, 3):
         raise SystemExit(__doc__)
     source = sys.argv[1]
     out = sys.argv[2] if len(sys.argv) == 3 else os.path.join(os.path.dirname(__file__), "..", "tests", "data")
-    (n, rows, cols), pixels = read_idx(os.path.join(source, "train-images-idx3-ubyte"), 0x803)
-    (m,), labels = read_idx(os.path.join(source, "train-labels-idx1-ubyte"), 0x801)
+    (n, rows, cols), pixels = read_idx(os.path.join(source, "train-images-idx3-ubyte"), IDX_IMAGES)
+    (m,), labels = read_idx(os.path.join(source, "train-labels-idx1-ubyte"), IDX_LABELS)
     if n != m:
         raise SystemExit(f"{source}: {n} images but {m} labels")
 
@@ -54,8 +51,8 @@ def main():
     size = rows * cols
     images = b"".join(pixels[i * size : (i + 1) * size] for i in chosen)
     files = {
-        "images": struct.pack(">4I", 0x803, len(chosen), rows, cols) + images,
-        "labels": struct.pack(">2I", 0x801, len(chosen)) + bytes(labels[i] for i in chosen),
+        "images": idx(IDX_IMAGES, (len(chosen), rows, cols), images),
+        "labels": idx(IDX_LABELS, (len(chosen),), bytes(labels[i] for i in chosen)),
     }
     os.makedirs(out, exist_ok=True)
     for kind, data in files.items():
