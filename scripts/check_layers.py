@@ -29,17 +29,26 @@ INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*(.*)$", re.MULTILINE)
 OPERAND = re.compile(r'(<([^>]+)>|"([^"]+)")')
 
 
+ROOMS_HEADER = ["layer", "folder", "what lives there", "may include"]
+THIRD_PARTY_HEADER = ["library", "headers", "included in"]
+
+
 def read_tables(text):
     """Returns (rooms, third_party): {room: (layer, allowed rooms)} and [(header patterns, file patterns)]."""
-    rooms, third_party = {}, []
+    rooms, third_party, header = {}, [], None
     for line in text.splitlines():
-        cells = [c.strip() for c in line.strip().strip("|").split("|")] if line.startswith("|") else []
+        if not line.startswith("|"):
+            header = None
+            continue
+        cells = [c.strip() for c in line.strip().strip("|").split("|")]
+        if header is None:
+            header = cells
+            continue
         ticked = [re.findall(r"`([^`]+)`", c) for c in cells]
-        if len(cells) == 4 and cells[0].isdigit() and ticked[1]:
-            room = ticked[1][0].removeprefix("src/")
+        if header == ROOMS_HEADER and ticked[1]:
             allowed = [] if cells[3] == "itself" else [r.strip() for r in cells[3].split(",")]
-            rooms[room] = (int(cells[0]), allowed)
-        elif len(cells) == 3 and ticked[1] and ticked[2] and all("/" in p for p in ticked[2]):
+            rooms[ticked[1][0].removeprefix("src/")] = (int(cells[0]), allowed)
+        elif header == THIRD_PARTY_HEADER and ticked[1]:
             third_party.append((ticked[1], ticked[2]))
     return rooms, third_party
 
@@ -188,6 +197,10 @@ SELF_TEST_README = """
 | oneTBB | `tbb/*` | `src/core/parallel.cc` |
 | CLI11 | `CLI/*` | `tools/*` |
 | GoogleTest | `gtest/*` | `tests/*` |
+
+| another | table | of three columns |
+|---|---|---|
+| an op | `core/*` | `tests/unit` |
 """
 
 CLEAN_TREE = {
