@@ -2,17 +2,51 @@
 // table_fields.h, a *_body.h included here, and a line below.
 #pragma once
 
+#include "kernels/dropout_body.h"
 #include "kernels/elementwise_body.h"
 #include "kernels/matmul_body.h"
+#include "kernels/norm_body.h"
+#include "kernels/optimizer_body.h"
+#include "kernels/reduce_body.h"
 #include "kernels/simd.h"
+#include "kernels/sincos_body.h"
+#include "kernels/siren_body.h"
 #include "kernels/table_fields.h"
 
 namespace dws::kernels::DWS_ISA {
 
 static constexpr Table kTable = {
     .add = add,
+    .sub = sub,
+    .scale = scale,
+    .relu = relu,
+    .relu_backward = relu_backward,
+    .dropout = dropout,
+    .add_row_vector = add_row_vector,
+    .column_sums = column_sums,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
     .matmul = matmul,
     .matrix_update = matrix_update,
+    .matrix_update_sums = matrix_update_sums,
+    .transpose = transpose,
+    .reduce = reduce,
+    .reduce_backward = reduce_backward,
+    .pool_matrix = pool_matrix,
+    .pool_matrix_backward = pool_matrix_backward,
+    .column_moments = column_moments,
+    .affine = affine,
+    .affine_backward_sums = affine_backward_sums,
+    .affine_backward = affine_backward,
+    .layer_norm = layer_norm,
+    .layer_norm_backward = layer_norm_backward,
+    .adamw = adamw,
+    .sum_squares = sum_squares,
+    .sincos = sincos,
+    .tanh = tanh,
+    .inr_loss = inr_loss,
+    .inr_forward = inr_forward,
+    .adam = adam,
 };
 
 }  // namespace dws::kernels::DWS_ISA

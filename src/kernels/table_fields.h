@@ -4,6 +4,9 @@
 
 #include <cstdint>
 
+#include "kernels/optimizer.h"
+#include "kernels/reduce.h"
+#include "kernels/siren.h"
 #include "kernels/table.h"
 
 namespace dws::kernels {
@@ -11,11 +14,64 @@ namespace dws::kernels {
 struct Table {
   // elementwise.h
   void (*add)(int64_t n, const float* a, const float* b, float* y) noexcept;
+  void (*sub)(int64_t n, const float* a, const float* b, float* y) noexcept;
+  void (*scale)(int64_t n, float factor, const float* a, float* y, bool accumulate) noexcept;
+  void (*relu)(int64_t n, const float* a, float* y) noexcept;
+  void (*relu_backward)(int64_t n, const float* y, const float* dy, float* dx, bool accumulate) noexcept;
+  void (*dropout)(int64_t n, double p, uint64_t seed, uint64_t stream, const float* a, float* y,
+                  bool accumulate) noexcept;
+  void (*add_row_vector)(int64_t rows, int64_t C, const float* x, const float* v, float* y) noexcept;
+  void (*column_sums)(int64_t rows, int64_t C, const float* x, float* v, bool accumulate) noexcept;
+  void (*softmax)(int64_t rows, int64_t C, const float* x, float* y) noexcept;
+  void (*softmax_backward)(int64_t rows, int64_t C, const float* y, const float* dy, float* dx,
+                           bool accumulate) noexcept;
   // matmul.h
   void (*matmul)(int64_t M, int64_t N, int64_t K, const float* a, int64_t a_row, int64_t a_col,
                  const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) noexcept;
   void (*matrix_update)(int64_t R, int64_t C, int64_t F, int64_t G, const float* x, const float* w,
                         const float* row, const float* col, float* y) noexcept;
+  void (*matrix_update_sums)(int64_t R, int64_t C, int64_t G, const float* dy, float* drow, bool add_row,
+                             float* dcol, bool add_col) noexcept;
+  void (*transpose)(int64_t rows, int64_t cols, const float* in, float* out) noexcept;
+  // reduce.h
+  void (*reduce)(int64_t outer, int64_t N, int64_t inner, Reduce kind, const float* x, float* y,
+                 int32_t* index) noexcept;
+  void (*reduce_backward)(int64_t outer, int64_t N, int64_t inner, Reduce kind, const float* dy,
+                          const int32_t* index, float* dx, bool accumulate) noexcept;
+  void (*pool_matrix)(int64_t R, int64_t C, int64_t F, Reduce kind, const float* x, float* row, float* col,
+                      float* all, int32_t* row_index, int32_t* col_index, int32_t* all_index) noexcept;
+  void (*pool_matrix_backward)(int64_t R, int64_t C, int64_t F, Reduce kind, const float* drow,
+                               const float* dcol, const float* dall, const int32_t* row_index,
+                               const int32_t* col_index, const int32_t* all_index, float* dx,
+                               bool accumulate) noexcept;
+  // norm.h
+  void (*column_moments)(int64_t rows, int64_t C, const float* x, const float* shift, double* sum,
+                         double* sum_sq) noexcept;
+  void (*affine)(int64_t rows, int64_t C, const float* x, const float* a, const float* b, bool with_relu,
+                 float* y) noexcept;
+  void (*affine_backward_sums)(int64_t rows, int64_t C, const float* x, const float* shift, const float* y,
+                               const float* dy, double* sum_dy, double* sum_dy_x) noexcept;
+  void (*affine_backward)(int64_t rows, int64_t C, const float* x, const float* y, const float* dy,
+                          const float* p, const float* q, const float* r, float* dx,
+                          bool accumulate) noexcept;
+  void (*layer_norm)(int64_t rows, int64_t C, const float* x, const float* gamma, const float* beta,
+                     float eps, float* y, float* mean, float* rstd) noexcept;
+  void (*layer_norm_backward)(int64_t rows, int64_t C, const float* x, const float* gamma, const float* mean,
+                              const float* rstd, const float* dy, float* dx, bool accumulate, float* dgamma,
+                              float* dbeta) noexcept;
+  // optimizer.h
+  void (*adamw)(int64_t n, const AdamwStep& step, float grad_scale, const float* g, float* w, float* m,
+                float* v, float* vmax) noexcept;
+  double (*sum_squares)(int64_t n, const float* x) noexcept;
+  // sincos.h
+  void (*sincos)(int64_t n, const float* x, float* s, float* c) noexcept;
+  void (*tanh)(int64_t n, const float* x, float* y) noexcept;
+  // siren.h
+  double (*inr_loss)(const InrShape& shape, int64_t points, const float* x, const float* target, float offset,
+                     const float* packed, float* gradient, float* scratch) noexcept;
+  void (*inr_forward)(const InrShape& shape, int64_t points, const float* x, float offset,
+                      const float* packed, float* y, float* scratch) noexcept;
+  void (*adam)(int64_t n, const AdamStep& step, const float* g, float* w, float* m, float* v) noexcept;
 };
 
 // Each defined by its own table_*.cc; the last two exist on x86-64 alone.
