@@ -124,12 +124,16 @@ void Json::push_back(Json value) {
 
 namespace {
 
+[[noreturn]] void throw_too_deep(std::string_view name, int max_depth) {
+  throw Error(ErrorKind::resource_limit, text("{}: JSON nested deeper than {}", name, max_depth));
+}
+
 // Turns a parsed document into a Json; refuses what JSON leaves open and a file must not contain.
 class Builder {
  public:
-  explicit Builder(std::string_view name) : name_(name) {}
+  Builder(std::string_view name, int max_depth) : name_(name), max_depth_(max_depth) {}
 
-  Json build(simdjson::dom::element element) const {
+  Json build(simdjson::dom::element element, int depth = 1) const {
     using Type = simdjson::dom::element_type;
     switch (element.type()) {
       case Type::NULL_VALUE:
@@ -145,22 +149,24 @@ class Builder {
       case Type::STRING:
         return std::string_view{element};
       case Type::ARRAY:
-        return build_array(element);
+        return build_array(element, depth);
       case Type::OBJECT:
-        return build_object(element);
+        return build_object(element, depth);
     }
     return {};
   }
 
  private:
-  Json build_array(simdjson::dom::array source) const {
+  Json build_array(simdjson::dom::array source, int depth) const {
+    check(depth);
     Json::Array items;
     items.reserve(source.size());
-    for (simdjson::dom::element item : source) items.push_back(build(item));
+    for (simdjson::dom::element item : source) items.push_back(build(item, depth + 1));
     return items;
   }
 
-  Json build_object(simdjson::dom::object source) const {
+  Json build_object(simdjson::dom::object source, int depth) const {
+    check(depth);
     Json::Object fields;
     fields.reserve(source.size());
     std::unordered_set<std::string_view> seen;
@@ -168,16 +174,23 @@ class Builder {
       if (!seen.insert(key).second) {
         throw Error(ErrorKind::bad_json, text("{}: duplicate key '{}'", name_, escaped(key)));
       }
-      fields.emplace_back(std::string(key), build(value));
+      fields.emplace_back(std::string(key), build(value, depth + 1));
     }
     return fields;
   }
 
+  // simdjson's own limit, which protects its parsing, does not count empty arrays and objects.
+  void check(int depth) const {
+    if (depth > max_depth_) throw_too_deep(name_, max_depth_);
+  }
+
   std::string_view name_;
+  int max_depth_;
 };
 
-// Reads everything below `value` only to find out where reading fails.
-simdjson::error_code walk(simdjson::ondemand::value value) {
+// Reads everything below `value` only to find out where reading fails; goes at most `depth` levels down.
+simdjson::error_code walk(simdjson::ondemand::value value, int depth) {
+  if (depth == 0) return simdjson::DEPTH_ERROR;
   using Type = simdjson::ondemand::json_type;
   Type type;
   if (auto error = value.type().get(type)) return error;
@@ -188,7 +201,7 @@ simdjson::error_code walk(simdjson::ondemand::value value) {
       for (auto item : items) {
         simdjson::ondemand::value inner;
         if (auto error = item.get(inner)) return error;
-        if (auto error = walk(inner)) return error;
+        if (auto error = walk(inner, depth - 1)) return error;
       }
       return simdjson::SUCCESS;
     }
@@ -200,7 +213,7 @@ simdjson::error_code walk(simdjson::ondemand::value value) {
         if (auto error = std::move(result).get(field)) return error;
         std::string_view key;
         if (auto error = field.unescaped_key().get(key)) return error;
-        if (auto error = walk(field.value())) return error;
+        if (auto error = walk(field.value(), depth - 1)) return error;
       }
       return simdjson::SUCCESS;
     }
@@ -217,13 +230,15 @@ simdjson::error_code walk(simdjson::ondemand::value value) {
 }
 
 // " near byte N" of a document that does not parse, or nothing when the place is not known.
-std::string place_of_error(std::string_view bytes) {
+std::string place_of_error(std::string_view bytes, int max_depth) {
   const simdjson::padded_string padded(bytes);
   simdjson::ondemand::parser parser;
   simdjson::ondemand::document document;
   simdjson::ondemand::value root;
   if (parser.iterate(padded).get(document)) return {};
-  if (document.get_value().get(root) || !walk(root)) return {};
+  if (document.get_value().get(root)) return {};
+  const auto error = walk(root, max_depth + 1);
+  if (!error || error == simdjson::DEPTH_ERROR) return {};
   const char* location = nullptr;
   if (document.current_location().get(location) || !location) return {};
   const auto at = location - padded.data();
@@ -235,7 +250,7 @@ std::string place_of_error(std::string_view bytes) {
                                     const std::string& name, int max_depth) {
   switch (code) {
     case simdjson::DEPTH_ERROR:
-      throw Error(ErrorKind::resource_limit, text("{}: JSON nested deeper than {}", name, max_depth));
+      throw_too_deep(name, max_depth);
     case simdjson::CAPACITY:
       throw Error(ErrorKind::resource_limit, text("{}: JSON of {} bytes is too long", name, bytes.size()));
     case simdjson::MEMALLOC:
@@ -269,7 +284,8 @@ std::string place_of_error(std::string_view bytes) {
     default:
       break;
   }
-  throw Error(ErrorKind::bad_json, text("{}: not JSON: {}{}", name, reason, place_of_error(bytes)));
+  throw Error(ErrorKind::bad_json,
+              text("{}: not JSON: {}{}", name, reason, place_of_error(bytes, max_depth)));
 }
 
 }  // namespace
@@ -285,7 +301,7 @@ Json Json::parse(std::string_view bytes, std::string_view name, int max_depth) {
   simdjson::dom::element root;
   if (!code) code = parser.parse(bytes.data(), bytes.size()).get(root);
   if (code) throw_parse_error(code, bytes, shown, max_depth);
-  return Builder(shown).build(root);
+  return Builder(shown, max_depth).build(root);
 }
 
 namespace {

@@ -61,6 +61,7 @@ struct Pool {
   int size;
   tbb::global_control limit;
   tbb::task_arena arena;
+  std::mutex single;  // held by the loop that runs when there is one worker
 };
 
 std::mutex pool_mutex;
@@ -78,7 +79,7 @@ thread_local int current_worker = -1;  // -1 outside of loop bodies
 // thread never waits inside a body, so it cannot pick up a second one.
 class InBody {
  public:
-  InBody() { current_worker = std::max(0, tbb::this_task_arena::current_thread_index()); }
+  explicit InBody(int worker) { current_worker = worker; }
   InBody(const InBody&) = delete;
   InBody& operator=(const InBody&) = delete;
   ~InBody() { current_worker = -1; }
@@ -106,20 +107,21 @@ void parallel_for(int64_t count, const std::function<void(int64_t)>& body) {
     return;
   }
   const auto workers = current_pool();
-  // Short and one-threaded loops enter the arena too: that keeps worker_index() unique when several threads
-  // of the program run loops at the same time.
-  workers->arena.execute([&] {
-    const auto run = [&](const tbb::blocked_range<int64_t>& range) {
-      const InBody mark;
-      for (int64_t i = range.begin(); i < range.end(); ++i) body(i);
-    };
-    const tbb::blocked_range<int64_t> all(0, count);
-    if (count < 2 || workers->size == 1) {
-      run(all);
-    } else {
-      tbb::parallel_for(all, run);
-    }
-  });
+  const auto run = [&](const tbb::blocked_range<int64_t>& range) {
+    const InBody mark(workers->size == 1 ? 0 : tbb::this_task_arena::current_thread_index());
+    for (int64_t i = range.begin(); i < range.end(); ++i) body(i);
+  };
+  const tbb::blocked_range<int64_t> all(0, count);
+  // Several threads of the program may run loops at the same time, and worker_index() stays unique: one
+  // worker means one loop at a time, and short loops take a slot of the arena too.
+  if (workers->size == 1) {
+    const std::lock_guard lock(workers->single);
+    run(all);
+  } else if (count == 1) {
+    workers->arena.execute([&] { run(all); });
+  } else {
+    workers->arena.execute([&] { tbb::parallel_for(all, run); });
+  }
 }
 
 void parallel_blocks(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {

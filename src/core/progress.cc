@@ -60,23 +60,25 @@ void set_progress_mode(ProgressMode value) {
 
 std::string progress_line(const std::string& what, const std::string& unit, int64_t done, int64_t total,
                           double rate, const std::string& note, int width) {
-  std::string line = what;
+  std::string bar, tail;
   if (total > 0) {
     const double share = std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0);
     const size_t filled = static_cast<size_t>(share * kBar);
-    line += text(" [{}{}] {:3.0f}% {}/{} {}", std::string(filled, '#'), std::string(kBar - filled, '.'),
-                 std::floor(share * 100), done, total, unit);
+    bar = text(" [{}{}]", std::string(filled, '#'), std::string(kBar - filled, '.'));
+    tail = text(" {:3.0f}% {}/{} {}", std::floor(share * 100), done, total, unit);
   } else {
-    line += text(" {} {}", done, unit);
+    tail = text(" {} {}", done, unit);
   }
   if (rate > 0) {
-    line += "  " + rate_text(rate);
+    tail += "  " + rate_text(rate);
     const double left = static_cast<double>(total - done) / rate;
-    if (total > done && left < 1e9) line += "  " + duration(left) + " left";
+    if (total > done && left < 1e9) tail += "  " + duration(left) + " left";
   }
-  if (!note.empty()) line += "  " + one_line(note);
+  if (!note.empty()) tail += "  " + one_line(note);
   // A full last column makes some terminals wrap.
   size_t limit = static_cast<size_t>(std::max(width - 1, 0));
+  std::string line = what + bar + tail;
+  if (line.size() > limit) line = what + tail;  // the words say more than the bar
   if (line.size() > limit) {
     while (limit > 0 && (static_cast<unsigned char>(line[limit]) & 0xC0) == 0x80)
       --limit;  // whole characters
