@@ -14,7 +14,8 @@ DwsConfig DwsConfig::from_json(const Json& json) {
   OptionReader in(json, "dws");
   c.hidden = in.integer("hidden", c.hidden, 1, 4096);
   c.layers = in.integer("layers", c.layers, 1, 64);
-  c.reduction = nn::parse_reduction(in.choice("reduction", nn::reduction_name(c.reduction), nn::reduction_names()));
+  c.reduction =
+      nn::parse_reduction(in.choice("reduction", nn::reduction_name(c.reduction), nn::reduction_names()));
   c.attention = in.choice("set_layer", "ds", {"ds", "sab"}) == "sab";
   c.heads = in.integer("heads", c.heads, 1, 1024);
   c.norm = nn::parse_norm(in.choice("norm", nn::norm_name(c.norm), nn::norm_names()));
@@ -24,7 +25,8 @@ DwsConfig DwsConfig::from_json(const Json& json) {
   c.final_norm = in.flag("final_norm", c.final_norm);
   c.bias = in.flag("bias", c.bias);
   c.blocks.clear();
-  for (const std::string& name : in.choices("blocks", nn::block_names())) c.blocks.push_back(nn::parse_block(name));
+  for (const std::string& name : in.choices("blocks", nn::block_names()))
+    c.blocks.push_back(nn::parse_block(name));
   c.diagonal = in.flag("diagonal", c.diagonal);
   c.layer_skip = in.flag("layer_skip", c.layer_skip);
   c.input_skip = in.flag("input_skip", c.input_skip);

@@ -8,11 +8,11 @@
 //   heads        8         attention heads ("sab"); the last layer has one, as published
 //   norm         "batch"   before every rectifier: batch, layer, none
 //   dropout      0.0       after every rectifier
-//   residual     false     layers whose widths agree add their result to what they read before norm and rectifier
-//   head         [64]      hidden widths of the classifier
-//   final_norm   true      norm before the rectifier of the classifier's input too
-//   bias         true      one bias for each tensor, free index and channel
-//   blocks       all       array of weight_self, weight_neighbour, weight_other, weight_to_bias, bias_to_weight,
+//   residual     false     layers whose widths agree add their result to what they read before norm and
+//   rectifier head         [64]      hidden widths of the classifier final_norm   true      norm before the
+//   rectifier of the classifier's input too bias         true      one bias for each tensor, free index and
+//   channel blocks       all       array of weight_self, weight_neighbour, weight_other, weight_to_bias,
+//   bias_to_weight,
 //                          bias_to_bias
 //   diagonal     false     only blocks between tensors of one layer or with a group of neurons in common
 //   layer_skip   false     each layer adds a linear map, one for all tensors, of its input
@@ -56,8 +56,8 @@ class DwsNet final : public Model<T> {
   void init(uint64_t seed) override;
   Var<T> forward(Tape<T>& tape, View<const T> x, T* batch_stats) const override;
 
-  // The equivariant part, x -> features of the last layer (input skip added). `trace`, when given, receives the
-  // result of every equivariant layer and every rectifier in the order computed.
+  // The equivariant part, x -> features of the last layer (input skip added). `trace`, when given, receives
+  // the result of every equivariant layer and every rectifier in the order computed.
   nn::WeightFeatures<T> equivariant(Tape<T>& tape, View<const T> x, T* batch_stats,
                                     std::vector<nn::WeightFeatures<T>>* trace = nullptr) const;
   // Logits (B, outputs) from the equivariant part's result.
@@ -75,7 +75,8 @@ class DwsNet final : public Model<T> {
   int64_t outputs_;
   DwsConfig config_;
   std::vector<nn::DwsLayer<T>> layers_;
-  std::vector<nn::Activation<T>> activations_;  // one before every layer but the first, one before the pooling
+  std::vector<nn::Activation<T>>
+      activations_;  // one before every layer but the first, one before the pooling
   nn::Linear<T> input_skip_;
   nn::Mlp<T> head_;
 };

@@ -15,7 +15,8 @@ struct MlpConfig {
   int64_t hidden = 128, layers = 4;
   nn::Norm norm = nn::Norm::batch;
   double dropout = 0;
-  static MlpConfig from_json(const Json& json, const char* model, const MlpConfig& defaults);  // throws Error{usage}
+  static MlpConfig from_json(const Json& json, const char* model,
+                             const MlpConfig& defaults);  // throws Error{usage}
   Json to_json() const;
 };
 

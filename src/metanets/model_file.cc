@@ -14,7 +14,9 @@ namespace {
 
 constexpr const char* kSchema = "dws.model/1";
 
-std::vector<int64_t> extents(const Shape& shape) { return {shape.begin(), shape.end()}; }
+std::vector<int64_t> extents(const Shape& shape) {
+  return {shape.begin(), shape.end()};
+}
 
 // Copies one tensor, which must have this shape and finite numbers.
 void read_checked(const Safetensors& file, const std::string& name, const std::vector<int64_t>& shape,
@@ -22,17 +24,19 @@ void read_checked(const Safetensors& file, const std::string& name, const std::v
   const TensorEntry& entry = file.at(name);
   if (entry.shape != shape)
     throw Error(ErrorKind::size_mismatch,
-                text("{}: tensor '{}': expected shape ({}), got {}", file.path(), name,
-                     [&] {
-                       std::vector<std::string> parts;
-                       for (int64_t extent : shape) parts.push_back(std::to_string(extent));
-                       return join(parts, ", ");
-                     }(),
-                     entry.shape_str()));
+                text(
+                    "{}: tensor '{}': expected shape ({}), got {}", file.path(), name,
+                    [&] {
+                      std::vector<std::string> parts;
+                      for (int64_t extent : shape) parts.push_back(std::to_string(extent));
+                      return join(parts, ", ");
+                    }(),
+                    entry.shape_str()));
   file.read(entry, out);
   for (size_t i = 0; i < out.size(); ++i)
     if (!std::isfinite(out[i]))
-      throw Error(ErrorKind::bad_value, text("{}: tensor '{}': number {} is not finite", file.path(), name, i));
+      throw Error(ErrorKind::bad_value,
+                  text("{}: tensor '{}': number {} is not finite", file.path(), name, i));
 }
 
 const std::string& metadata(const Safetensors& file, std::string_view key) {
@@ -54,8 +58,8 @@ void refuse_strangers(const Safetensors& file, const Model<float>& model) {
     for (int i = 0; i < model.params().buffer_count() && !known; ++i)
       known = name.starts_with("buffers/") && name.substr(8) == model.params().buffer_info(i).name;
     if (!known)
-      throw Error(ErrorKind::bad_schema,
-                  text("{}: tensor '{}' does not belong to a '{}' model", file.path(), escaped(name), model.kind()));
+      throw Error(ErrorKind::bad_schema, text("{}: tensor '{}' does not belong to a '{}' model", file.path(),
+                                              escaped(name), model.kind()));
   }
 }
 
@@ -81,12 +85,15 @@ void save_model(const std::string& path, const ModelFile& file, bool force) {
     tensors.push_back(TensorSource::of("params/" + params.info(i).name, extents(params.info(i).shape),
                                        std::span<const float>(params.value(i).span())));
   for (int i = 0; i < params.buffer_count(); ++i)
-    tensors.push_back(TensorSource::of("buffers/" + params.buffer_info(i).name, extents(params.buffer_info(i).shape),
+    tensors.push_back(TensorSource::of("buffers/" + params.buffer_info(i).name,
+                                       extents(params.buffer_info(i).shape),
                                        std::span<const float>(params.buffer(i).span())));
-  tensors.push_back(TensorSource::of("normaliser/mean", {inputs}, std::span<const float>(file.normaliser.mean)));
-  tensors.push_back(TensorSource::of("normaliser/scale", {inputs}, std::span<const float>(file.normaliser.scale)));
-  write_safetensors(path, std::move(tensors), {{"dws.model", about.dump()}, {"dws.recipe", file.recipe.dump()}},
-                    force);
+  tensors.push_back(
+      TensorSource::of("normaliser/mean", {inputs}, std::span<const float>(file.normaliser.mean)));
+  tensors.push_back(
+      TensorSource::of("normaliser/scale", {inputs}, std::span<const float>(file.normaliser.scale)));
+  write_safetensors(path, std::move(tensors),
+                    {{"dws.model", about.dump()}, {"dws.recipe", file.recipe.dump()}}, force);
 }
 
 ModelFile load_model(const std::string& path) {
@@ -94,11 +101,13 @@ ModelFile load_model(const std::string& path) {
   const Json about = Json::parse(metadata(file, "dws.model"), path + ": metadata dws.model");
   const auto field = [&](std::string_view key) -> const Json& {
     const Json* value = about.find(key);
-    if (!value) throw Error(ErrorKind::bad_schema, text("{}: metadata dws.model: missing field '{}'", path, key));
+    if (!value)
+      throw Error(ErrorKind::bad_schema, text("{}: metadata dws.model: missing field '{}'", path, key));
     return *value;
   };
   if (const std::string& schema = field("schema").as_string("schema"); schema != kSchema)
-    throw Error(ErrorKind::bad_schema, text("{}: schema '{}' where '{}' is expected", path, escaped(schema), kSchema));
+    throw Error(ErrorKind::bad_schema,
+                text("{}: schema '{}' where '{}' is expected", path, escaped(schema), kSchema));
 
   ModelFile result;
   result.zoo = ZooInfo::from_json(field("zoo"), path);
@@ -106,11 +115,13 @@ ModelFile load_model(const std::string& path) {
   if (outputs < 1 || outputs > (int64_t{1} << 24))
     throw Error(ErrorKind::resource_limit, text("{}: a model of {} outputs", path, outputs));
   try {
-    result.model = make_model<float>(field("kind").as_string("kind"), result.zoo.arch, outputs, field("config"));
+    result.model =
+        make_model<float>(field("kind").as_string("kind"), result.zoo.arch, outputs, field("config"));
   } catch (const Error& error) {
     throw Error(error.kind(), text("{}: {}", path, error.what()), error.advice());
   }
-  for (const Json& name : field("classes").as_array("classes")) result.classes.push_back(name.as_string("class"));
+  for (const Json& name : field("classes").as_array("classes"))
+    result.classes.push_back(name.as_string("class"));
   if (static_cast<int64_t>(result.classes.size()) != outputs)
     throw Error(ErrorKind::mismatch,
                 text("{}: {} class names for {} outputs", path, result.classes.size(), outputs));
@@ -119,7 +130,8 @@ ModelFile load_model(const std::string& path) {
 
   ParamSet<float>& params = result.model->params();
   for (int i = 0; i < params.count(); ++i)
-    read_checked(file, "params/" + params.info(i).name, extents(params.info(i).shape), params.value(i).span());
+    read_checked(file, "params/" + params.info(i).name, extents(params.info(i).shape),
+                 params.value(i).span());
   for (int i = 0; i < params.buffer_count(); ++i)
     read_checked(file, "buffers/" + params.buffer_info(i).name, extents(params.buffer_info(i).shape),
                  params.buffer(i).span());

@@ -8,7 +8,8 @@
 
 namespace dws {
 
-OptionReader::OptionReader(const Json& config, std::string model) : config_(config), model_(std::move(model)) {
+OptionReader::OptionReader(const Json& config, std::string model)
+    : config_(config), model_(std::move(model)) {
   if (!config.is_object() && !config.is_null())
     throw Error(ErrorKind::usage, text("model '{}': the configuration is not a JSON object", model_));
 }
@@ -56,8 +57,8 @@ std::string OptionReader::choice(const std::string& key, const std::string& fall
   return value->as_string(key);
 }
 
-std::vector<int64_t> OptionReader::integers(const std::string& key, std::vector<int64_t> fallback, int64_t low,
-                                            int64_t high) {
+std::vector<int64_t> OptionReader::integers(const std::string& key, std::vector<int64_t> fallback,
+                                            int64_t low, int64_t high) {
   const Json* value = find(key);
   if (!value) return fallback;
   const std::string expected = text("an array of at most 64 integers from {} to {}", low, high);

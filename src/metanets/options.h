@@ -16,9 +16,12 @@ class OptionReader {
   int64_t integer(const std::string& key, int64_t fallback, int64_t low, int64_t high);
   double real(const std::string& key, double fallback, double low, double high);  // low <= value < high
   bool flag(const std::string& key, bool fallback);
-  std::string choice(const std::string& key, const std::string& fallback, const std::vector<std::string>& choices);
-  std::vector<int64_t> integers(const std::string& key, std::vector<int64_t> fallback, int64_t low, int64_t high);
-  std::vector<std::string> choices(const std::string& key, const std::vector<std::string>& all);  // default: all
+  std::string choice(const std::string& key, const std::string& fallback,
+                     const std::vector<std::string>& choices);
+  std::vector<int64_t> integers(const std::string& key, std::vector<int64_t> fallback, int64_t low,
+                                int64_t high);
+  std::vector<std::string> choices(const std::string& key,
+                                   const std::vector<std::string>& all);  // default: all
   // Refuses keys nobody asked for.
   void finish() const;
 

@@ -8,14 +8,17 @@
 
 namespace dws {
 
-std::vector<std::string> model_names() { return {"dws", "mlp", "stats"}; }
+std::vector<std::string> model_names() {
+  return {"dws", "mlp", "stats"};
+}
 
 template <class T>
 std::unique_ptr<Model<T>> make_model(const std::string& kind, const MlpArch& arch, int64_t outputs,
                                      const Json& config) {
   if (outputs < 1) throw Error(ErrorKind::usage, text("a model of {} outputs", outputs));
   if (kind == "dws")
-    return std::make_unique<DwsNet<T>>(weights::WeightSpace::mlp(arch.dims), outputs, DwsConfig::from_json(config));
+    return std::make_unique<DwsNet<T>>(weights::WeightSpace::mlp(arch.dims), outputs,
+                                       DwsConfig::from_json(config));
   if (kind == "mlp")
     return std::make_unique<MlpNet<T>>(arch.param_count(), outputs, MlpConfig::from_json(config, "mlp", {}));
   if (kind == "stats")

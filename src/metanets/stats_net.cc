@@ -14,7 +14,8 @@ template <class T>
 Tensor<T> tensor_statistics(const symmetry::Layout& layout, View<const T> x) {
   const int64_t params = layout.param_count();
   if (x.shape.rank() != 2 || x.shape[1] != params)
-    throw Error(ErrorKind::mismatch, text("networks of shape {} where (batch, {}) is expected", x.shape.str(), params));
+    throw Error(ErrorKind::mismatch,
+                text("networks of shape {} where (batch, {}) is expected", x.shape.str(), params));
   const int64_t batch = x.shape[0], tensors = static_cast<int64_t>(layout.tensors.size());
   Tensor<T> out(Shape{batch, tensors * kTensorStatistics});
   std::vector<T> sorted;
@@ -30,7 +31,8 @@ Tensor<T> tensor_statistics(const symmetry::Layout& layout, View<const T> x) {
       double sum = 0, square = 0;
       for (T value : sorted) sum += static_cast<double>(value);
       const double mean = sum / static_cast<double>(n);
-      for (T value : sorted) square += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean);
+      for (T value : sorted)
+        square += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean);
       *write++ = static_cast<T>(mean);
       *write++ = static_cast<T>(std::sqrt(square / static_cast<double>(n)));
       for (double q : {0.0, 0.25, 0.5, 0.75, 1.0}) {

@@ -1,5 +1,6 @@
-// The baseline of statistics: what Unterthiner et al. (2020) predict accuracy from. Seven numbers of each tensor (mean,
-// deviation, quantiles 0, 1/4, 1/2, 3/4, 1), then a perceptron. Invariant: no order of neurons changes a statistic.
+// The baseline of statistics: what Unterthiner et al. (2020) predict accuracy from. Seven numbers of each
+// tensor (mean, deviation, quantiles 0, 1/4, 1/2, 3/4, 1), then a perceptron. Invariant: no order of neurons
+// changes a statistic.
 //
 // Options as of "mlp", with hidden 128 and layers 2.
 #pragma once
@@ -11,7 +12,8 @@ namespace dws {
 
 inline constexpr int64_t kTensorStatistics = 7;
 
-// Statistics of each tensor of `layout` for x (B, P): (B, 7 tensors). Quantiles interpolate between neighbours.
+// Statistics of each tensor of `layout` for x (B, P): (B, 7 tensors). Quantiles interpolate between
+// neighbours.
 template <class T>
 Tensor<T> tensor_statistics(const symmetry::Layout& layout, View<const T> x);
 

@@ -9,7 +9,8 @@
 namespace dws::nn {
 
 template <class T>
-SetAttention<T>::SetAttention(ParamSet<T>& params, const std::string& name, int64_t in, int64_t out, int64_t heads)
+SetAttention<T>::SetAttention(ParamSet<T>& params, const std::string& name, int64_t in, int64_t out,
+                              int64_t heads)
     : heads_(heads) {
   if (heads < 1 || out % heads != 0)
     throw Error(ErrorKind::usage, text("{} channels cannot be split into {} attention heads", out, heads));

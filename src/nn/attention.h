@@ -7,9 +7,9 @@
 
 namespace dws::nn {
 
-// The multihead attention block of the Set Transformer (Lee et al., ICML 2019) of a set with itself, without layer
-// norm: o = heads(q + softmax(q k^T / sqrt(E)) v), result o + ReLU(o W + b). The temperature is the root of the full
-// width E, as in the published DWS networks, not of the width of a head.
+// The multihead attention block of the Set Transformer (Lee et al., ICML 2019) of a set with itself, without
+// layer norm: o = heads(q + softmax(q k^T / sqrt(E)) v), result o + ReLU(o W + b). The temperature is the
+// root of the full width E, as in the published DWS networks, not of the width of a head.
 template <class T>
 class SetAttention {
  public:

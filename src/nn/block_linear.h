@@ -1,5 +1,5 @@
-// One product for many blocks: channels of several source tensors to channels of several target tensors, where a mask
-// says which source reaches which target.
+// One product for many blocks: channels of several source tensors to channels of several target tensors,
+// where a mask says which source reaches which target.
 #pragma once
 
 #include <functional>
@@ -12,9 +12,9 @@
 
 namespace dws::nn {
 
-// y (..., G_1 + G_2 + ...) = x (..., F_1 + F_2 + ...) W [+ bias]. Targets with the same set of allowed sources form a
-// class, which has one dense matrix: without a mask there is one class and one product, and there are never parameters
-// that a mask would have to hold at zero.
+// y (..., G_1 + G_2 + ...) = x (..., F_1 + F_2 + ...) W [+ bias]. Targets with the same set of allowed
+// sources form a class, which has one dense matrix: without a mask there is one class and one product, and
+// there are never parameters that a mask would have to hold at zero.
 template <class T>
 class BlockLinear {
  public:
@@ -25,8 +25,8 @@ class BlockLinear {
 
   BlockLinear() = default;
   // Parameters "NAME.weight" (a number follows when there are several classes) and "NAME.bias".
-  BlockLinear(ParamSet<T>& params, const std::string& name, std::vector<Field> sources, std::vector<Field> targets,
-              const BlockMask& allowed, bool bias);
+  BlockLinear(ParamSet<T>& params, const std::string& name, std::vector<Field> sources,
+              std::vector<Field> targets, const BlockMask& allowed, bool bias);
 
   int64_t in_width() const noexcept { return in_width_; }
   int64_t out_width() const noexcept { return out_width_; }
@@ -36,12 +36,13 @@ class BlockLinear {
   // x (..., in_width) -> (..., out_width), targets in the order given.
   Var<T> forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x) const;
 
-  // std_of(source tensor, target tensor, fan-in of the target) gives the deviation of a block; biases start at zero.
+  // std_of(source tensor, target tensor, fan-in of the target) gives the deviation of a block; biases start
+  // at zero.
   using Deviation = std::function<double(int source, int target, int64_t fan_in)>;
   void init(ParamSet<T>& params, uint64_t seed, const Deviation& std_of) const;
 
-  // Place in the flat parameters of the coefficient from channel `row` of a source to channel `column` of a target;
-  // -1 when the mask excludes it. bias_place likewise.
+  // Place in the flat parameters of the coefficient from channel `row` of a source to channel `column` of a
+  // target; -1 when the mask excludes it. bias_place likewise.
   int64_t weight_place(const ParamSet<T>& params, int source, int64_t row, int target, int64_t column) const;
   int64_t bias_place(const ParamSet<T>& params, int target, int64_t column) const;
 

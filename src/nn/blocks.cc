@@ -14,9 +14,13 @@ constexpr std::array<const char*, 6> kNames = {"weight_self",    "weight_neighbo
                                                "weight_to_bias", "bias_to_weight",   "bias_to_bias"};
 }
 
-std::vector<std::string> block_names() { return {kNames.begin(), kNames.end()}; }
+std::vector<std::string> block_names() {
+  return {kNames.begin(), kNames.end()};
+}
 
-const char* block_name(Block block) noexcept { return kNames[static_cast<size_t>(block)]; }
+const char* block_name(Block block) noexcept {
+  return kNames[static_cast<size_t>(block)];
+}
 
 std::vector<Block> all_blocks() {
   std::vector<Block> blocks;
@@ -38,9 +42,7 @@ Block block_of(const weights::WeightSpace& space, int source, int target) {
   if (s.bias) return Block::bias_to_weight;
   if (t.bias) return Block::weight_to_bias;
   const int distance = std::abs(s.layer - t.layer);
-  return distance == 0   ? Block::weight_self
-         : distance == 1 ? Block::weight_neighbour
-                         : Block::weight_other;
+  return distance == 0 ? Block::weight_self : distance == 1 ? Block::weight_neighbour : Block::weight_other;
 }
 
 BlockMask block_mask(const weights::WeightSpace& space, std::vector<Block> blocks, bool diagonal) {

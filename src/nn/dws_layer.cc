@@ -55,14 +55,17 @@ DwsLayer<T>::DwsLayer(ParamSet<T>& params, const std::string& name, const weight
     return s == t && space_.slot(s).kind == weights::SlotKind::matrix;
   };
   const bool attention = options_.attention;
-  const BlockMask axis_mask = [=](int s, int t) { return permitted(s, t) && (!attention || matrix_self(s, t)); };
+  const BlockMask axis_mask = [=](int s, int t) {
+    return permitted(s, t) && (!attention || matrix_self(s, t));
+  };
   const BlockMask global_mask = [=, this](int s, int t) {
     return permitted(s, t) && (!attention || matrix_self(s, t) || !space_.share_group(s, t));
   };
 
   std::vector<Field> sources, targets;
   for (int k = 0; k < space_.groups(); ++k) {
-    axis_.emplace_back(params, text("{}.axis.{}", name, k), axis_sources(k), axis_targets(k), axis_mask, false);
+    axis_.emplace_back(params, text("{}.axis.{}", name, k), axis_sources(k), axis_targets(k), axis_mask,
+                       false);
     for (int t : space_.vectors(k)) {
       sources.push_back({t, space_.slot(t).multiplicity * options_.in});
       targets.push_back({t, space_.slot(t).multiplicity * options_.out});
@@ -73,9 +76,9 @@ DwsLayer<T>::DwsLayer(ParamSet<T>& params, const std::string& name, const weight
   for (int i = 0; i < space_.matrices(); ++i) {
     const int t = space_.matrix(i);
     sources.push_back({t, options_.in});
-    own_.push_back(permitted(t, t)
-                       ? params.add(text("{}.matrix.{}.weight", name, i), Shape{options_.in, options_.out}, true)
-                       : -1);
+    own_.push_back(permitted(t, t) ? params.add(text("{}.matrix.{}.weight", name, i),
+                                                Shape{options_.in, options_.out}, true)
+                                   : -1);
   }
   for (int t : space_.scalars()) {
     sources.push_back({t, space_.slot(t).multiplicity * options_.in});
@@ -133,9 +136,11 @@ Var<T> DwsLayer<T>::attend(Tape<T>& tape, const ParamSet<T>& params, int k, Var<
 }
 
 template <class T>
-WeightFeatures<T> DwsLayer<T>::forward(Tape<T>& tape, const ParamSet<T>& params, const WeightFeatures<T>& x) const {
+WeightFeatures<T> DwsLayer<T>::forward(Tape<T>& tape, const ParamSet<T>& params,
+                                       const WeightFeatures<T>& x) const {
   if (x.channels != options_.in)
-    throw Error(ErrorKind::mismatch, text("features of {} channels where {} are expected", x.channels, options_.in));
+    throw Error(ErrorKind::mismatch,
+                text("features of {} channels where {} are expected", x.channels, options_.in));
   const int64_t out = options_.out;
   std::vector<ops::Pooled<T>> pools;
   for (const Var<T>& m : x.matrix) pools.push_back(ops::pool_matrix(m, options_.reduction));
@@ -208,7 +213,8 @@ void DwsLayer<T>::init(ParamSet<T>& params, uint64_t seed) const {
     axis_[static_cast<size_t>(k)].init(params, seed, [&](int source, int target, int64_t fan_in) {
       const weights::Slot& s = space_.slot(source);
       int64_t pooled = 1;
-      if (s.kind == SlotKind::matrix) pooled = space_.group_size(s.row_group == k ? s.col_group : s.row_group);
+      if (s.kind == SlotKind::matrix)
+        pooled = space_.group_size(s.row_group == k ? s.col_group : s.row_group);
       const double gain = pooled_gain(options_.reduction, pooled);
       return share(target) / (gain * std::sqrt(static_cast<double>(fan_in)));
     });

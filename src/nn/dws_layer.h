@@ -13,34 +13,38 @@ namespace dws::nn {
 struct DwsLayerOptions {
   int64_t in = 1, out = 32;  // channels F, G
   ops::Reduction reduction = ops::Reduction::max;
-  BlockMask allowed;       // empty: all blocks
+  BlockMask allowed;  // empty: all blocks
   bool bias = true;
   bool attention = false;  // SetAttention in place of DeepSets wherever two tensors share a group of neurons
   int64_t heads = 8;
-  bool skip = false;       // + x S, one linear map shared by all tensors
-  // The published attention layer gives every output neuron of the last weight the same value in the block that comes
-  // from the weight before it. Only with `attention`; the linear layer holds that as a special case.
+  bool skip = false;  // + x S, one linear map shared by all tensors
+  // The published attention layer gives every output neuron of the last weight the same value in the block
+  // that comes from the weight before it. Only with `attention`; the linear layer holds that as a special
+  // case.
   bool broadcast_last = false;
 };
 
-// F -> G channels. With sum (or mean) pooling the linear layer spans every linear map that commutes with the group,
-// each coefficient once. Written as sums over the entries' axes, M_i with row and column pools r, c, a:
-//   axis k:  u_k = [V_k, r and c of the matrices lying on k]     y_k = u_k P_k   -> V_k', a row or column term for M_i'
-//   global:  z = [red V_k ..., a_i ..., s] W + bias                              -> added to everything
-//   M_i'[r, c] = M_i[r, c] A_i + row_i[r] + col_i[c] + z_i       V_k' = y_k + z_k       s' = z_s
-// A DeepSets block x Gamma - red(x) Lambda is the pair (P_k, -W); Hartford's four terms of a matrix to itself are A,
-// two blocks of P and one of W.
+// F -> G channels. With sum (or mean) pooling the linear layer spans every linear map that commutes with the
+// group, each coefficient once. Written as sums over the entries' axes, M_i with row and column pools r, c,
+// a:
+//   axis k:  u_k = [V_k, r and c of the matrices lying on k]     y_k = u_k P_k   -> V_k', a row or column
+//   term for M_i' global:  z = [red V_k ..., a_i ..., s] W + bias                              -> added to
+//   everything M_i'[r, c] = M_i[r, c] A_i + row_i[r] + col_i[c] + z_i       V_k' = y_k + z_k       s' = z_s
+// A DeepSets block x Gamma - red(x) Lambda is the pair (P_k, -W); Hartford's four terms of a matrix to itself
+// are A, two blocks of P and one of W.
 template <class T>
 class DwsLayer {
  public:
   DwsLayer() = default;
-  DwsLayer(ParamSet<T>& params, const std::string& name, const weights::WeightSpace& space, DwsLayerOptions options);
+  DwsLayer(ParamSet<T>& params, const std::string& name, const weights::WeightSpace& space,
+           DwsLayerOptions options);
 
   WeightFeatures<T> forward(Tape<T>& tape, const ParamSet<T>& params, const WeightFeatures<T>& x) const;
 
-  // Every term of an output (own element, axis terms, global term; n of them: 4 for a matrix, 2 for a vector, 1 for a
-  // scalar) gets the n-th part of the variance that He's rule (2 / fan-in, for rectified inputs) gives a plain layer;
-  // pooled inputs are divided by how much larger pooling makes them (pooled_gain). Biases are zero.
+  // Every term of an output (own element, axis terms, global term; n of them: 4 for a matrix, 2 for a vector,
+  // 1 for a scalar) gets the n-th part of the variance that He's rule (2 / fan-in, for rectified inputs)
+  // gives a plain layer; pooled inputs are divided by how much larger pooling makes them (pooled_gain).
+  // Biases are zero.
   void init(ParamSet<T>& params, uint64_t seed) const;
 
   // A pair of tensors that a SetAttention connects; its result, times 1 / tensors, joins the axis term.
@@ -53,7 +57,9 @@ class DwsLayer {
   const DwsLayerOptions& options() const noexcept { return options_; }
   const BlockLinear<T>& axis(int k) const { return axis_.at(static_cast<size_t>(k)); }
   const BlockLinear<T>& global() const noexcept { return global_; }
-  int own(int matrix) const { return own_.at(static_cast<size_t>(matrix)); }  // parameter A_i, -1 when masked out
+  int own(int matrix) const {
+    return own_.at(static_cast<size_t>(matrix));
+  }  // parameter A_i, -1 when masked out
   const std::vector<AttentionPair>& attention() const noexcept { return attention_; }
   const Linear<T>& skip() const noexcept { return skip_; }
 

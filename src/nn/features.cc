@@ -15,8 +15,8 @@ void gather(const std::vector<int64_t>& table, int64_t params, int64_t channels,
 }
 
 template <class T>
-void scatter(const std::vector<int64_t>& table, int64_t params, int64_t channels, int64_t batch, const T* bundle,
-             T* flat) {
+void scatter(const std::vector<int64_t>& table, int64_t params, int64_t channels, int64_t batch,
+             const T* bundle, T* flat) {
   for (int64_t b = 0; b < batch; ++b, flat += params * channels)
     for (int64_t to : table) {
       std::copy_n(bundle, channels, flat + to * channels);
@@ -28,8 +28,8 @@ template <class T>
 WeightFeatures<T> fold(Tape<T>& tape, const weights::WeightSpace& space, View<const T> x, int64_t channels) {
   const int64_t params = space.param_count();
   if (x.shape.rank() != 2 || x.shape[1] != params * channels)
-    throw Error(ErrorKind::mismatch, text("networks of shape {} where (batch, {}) is expected", x.shape.str(),
-                                          params * channels));
+    throw Error(ErrorKind::mismatch,
+                text("networks of shape {} where (batch, {}) is expected", x.shape.str(), params * channels));
   const int64_t batch = x.shape[0];
   const auto constant = [&](const std::vector<int64_t>& table, const Shape& shape) {
     View<T> out = tape.allocate(shape);
@@ -40,8 +40,9 @@ WeightFeatures<T> fold(Tape<T>& tape, const weights::WeightSpace& space, View<co
   f.channels = channels;
   for (int k = 0; k < space.groups(); ++k) {
     const int64_t width = space.vector_width(k);
-    f.axis.push_back(width ? constant(space.vector_table(k), Shape{batch, space.group_size(k), width * channels})
-                           : Var<T>());
+    f.axis.push_back(
+        width ? constant(space.vector_table(k), Shape{batch, space.group_size(k), width * channels})
+              : Var<T>());
   }
   for (int i = 0; i < space.matrices(); ++i) {
     const weights::Slot& slot = space.slot(space.matrix(i));
@@ -64,10 +65,13 @@ Tensor<T> unfold(const weights::WeightSpace& space, const WeightFeatures<T>& f) 
   Tensor<T> flat(Shape{batch, params * f.channels});
   for (size_t k = 0; k < f.axis.size(); ++k)
     if (f.axis[k].valid())
-      scatter(space.vector_table(static_cast<int>(k)), params, f.channels, batch, f.axis[k].data(), flat.data());
+      scatter(space.vector_table(static_cast<int>(k)), params, f.channels, batch, f.axis[k].data(),
+              flat.data());
   for (size_t i = 0; i < f.matrix.size(); ++i)
-    scatter(space.matrix_table(static_cast<int>(i)), params, f.channels, batch, f.matrix[i].data(), flat.data());
-  if (f.scalar.valid()) scatter(space.scalar_table(), params, f.channels, batch, f.scalar.data(), flat.data());
+    scatter(space.matrix_table(static_cast<int>(i)), params, f.channels, batch, f.matrix[i].data(),
+            flat.data());
+  if (f.scalar.valid())
+    scatter(space.scalar_table(), params, f.channels, batch, f.scalar.data(), flat.data());
   return flat;
 }
 
@@ -99,14 +103,14 @@ Var<T> zeros(Tape<T>& tape, const Shape& shape) {
   return tape.record({}, out, nullptr);
 }
 
-#define DWS_INSTANTIATE(T)                                                                                     \
-  template void gather(const std::vector<int64_t>&, int64_t, int64_t, int64_t, const T*, T*);                  \
-  template void scatter(const std::vector<int64_t>&, int64_t, int64_t, int64_t, const T*, T*);                 \
-  template WeightFeatures<T> fold(Tape<T>&, const weights::WeightSpace&, View<const T>, int64_t);              \
-  template Tensor<T> unfold(const weights::WeightSpace&, const WeightFeatures<T>&);                            \
-  template WeightFeatures<T> add(const WeightFeatures<T>&, const WeightFeatures<T>&);                          \
-  template Var<T> part(Var<T>, int64_t, int64_t);                                                              \
-  template Var<T> join_channels(const std::vector<Var<T>>&);                                                   \
+#define DWS_INSTANTIATE(T)                                                                        \
+  template void gather(const std::vector<int64_t>&, int64_t, int64_t, int64_t, const T*, T*);     \
+  template void scatter(const std::vector<int64_t>&, int64_t, int64_t, int64_t, const T*, T*);    \
+  template WeightFeatures<T> fold(Tape<T>&, const weights::WeightSpace&, View<const T>, int64_t); \
+  template Tensor<T> unfold(const weights::WeightSpace&, const WeightFeatures<T>&);               \
+  template WeightFeatures<T> add(const WeightFeatures<T>&, const WeightFeatures<T>&);             \
+  template Var<T> part(Var<T>, int64_t, int64_t);                                                 \
+  template Var<T> join_channels(const std::vector<Var<T>>&);                                      \
   template Var<T> zeros(Tape<T>&, const Shape&);
 DWS_INSTANTIATE(float)
 DWS_INSTANTIATE(double)

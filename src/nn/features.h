@@ -17,10 +17,11 @@ struct WeightFeatures {
   int64_t channels = 1;        // F
 };
 
-// x (B, P F): every number of a network's flat vector with F consecutive channels -> bundles, as constants of the tape.
-// Throws Error{mismatch} when x has another size.
+// x (B, P F): every number of a network's flat vector with F consecutive channels -> bundles, as constants of
+// the tape. Throws Error{mismatch} when x has another size.
 template <class T>
-WeightFeatures<T> fold(Tape<T>& tape, const weights::WeightSpace& space, View<const T> x, int64_t channels = 1);
+WeightFeatures<T> fold(Tape<T>& tape, const weights::WeightSpace& space, View<const T> x,
+                       int64_t channels = 1);
 
 // The reverse, for reading results: (B, P F) in the order of the flat vector.
 template <class T>
@@ -28,9 +29,11 @@ Tensor<T> unfold(const weights::WeightSpace& space, const WeightFeatures<T>& fea
 
 // Bundles of one batch, one after another, moved to and from the flat order: tables as in WeightSpace.
 template <class T>
-void gather(const std::vector<int64_t>& table, int64_t params, int64_t channels, int64_t batch, const T* flat, T* bundle);
+void gather(const std::vector<int64_t>& table, int64_t params, int64_t channels, int64_t batch, const T* flat,
+            T* bundle);
 template <class T>
-void scatter(const std::vector<int64_t>& table, int64_t params, int64_t channels, int64_t batch, const T* bundle, T* flat);
+void scatter(const std::vector<int64_t>& table, int64_t params, int64_t channels, int64_t batch,
+             const T* bundle, T* flat);
 
 // Applies `op` to every bundle there is.
 template <class T, class Op>

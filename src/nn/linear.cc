@@ -29,8 +29,8 @@ void Linear<T>::init(ParamSet<T>& params, uint64_t seed, double gain) const {
 }
 
 template <class T>
-Mlp<T>::Mlp(ParamSet<T>& params, const std::string& name, int64_t in, const std::vector<int64_t>& hidden, int64_t out,
-            double dropout)
+Mlp<T>::Mlp(ParamSet<T>& params, const std::string& name, int64_t in, const std::vector<int64_t>& hidden,
+            int64_t out, double dropout)
     : dropout_(dropout) {
   for (size_t i = 0; i <= hidden.size(); ++i) {
     const int64_t width = i < hidden.size() ? hidden[i] : out;

@@ -34,8 +34,8 @@ template <class T>
 class Mlp {
  public:
   Mlp() = default;
-  Mlp(ParamSet<T>& params, const std::string& name, int64_t in, const std::vector<int64_t>& hidden, int64_t out,
-      double dropout);
+  Mlp(ParamSet<T>& params, const std::string& name, int64_t in, const std::vector<int64_t>& hidden,
+      int64_t out, double dropout);
   Var<T> forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x) const;
   void init(ParamSet<T>& params, uint64_t seed) const;
   const std::vector<Linear<T>>& layers() const noexcept { return layers_; }

@@ -8,7 +8,9 @@
 
 namespace dws::nn {
 
-std::vector<std::string> norm_names() { return {"none", "batch", "layer"}; }
+std::vector<std::string> norm_names() {
+  return {"none", "batch", "layer"};
+}
 
 Norm parse_norm(const std::string& name) {
   if (name == "none") return Norm::none;
@@ -22,7 +24,8 @@ const char* norm_name(Norm norm) noexcept {
 }
 
 template <class T>
-BatchNorm<T>::BatchNorm(ParamSet<T>& params, const std::string& name, int64_t sets, std::vector<int> channel_of)
+BatchNorm<T>::BatchNorm(ParamSet<T>& params, const std::string& name, int64_t sets,
+                        std::vector<int> channel_of)
     : channel_of_(std::move(channel_of)),
       gamma_(params.add(name + ".gamma", Shape{sets}, false)),
       beta_(params.add(name + ".beta", Shape{sets}, false)),
@@ -54,7 +57,8 @@ void BatchNorm<T>::init(ParamSet<T>& params) const {
 namespace {
 
 // Channels of the tensors of one bundle: all free indices of a tensor share the statistics of a channel.
-std::vector<int> shared_channels(const weights::WeightSpace& space, const std::vector<int>& tensors, int64_t channels) {
+std::vector<int> shared_channels(const weights::WeightSpace& space, const std::vector<int>& tensors,
+                                 int64_t channels) {
   std::vector<int> channel_of;
   for (size_t v = 0; v < tensors.size(); ++v)
     for (int64_t a = 0; a < space.slot(tensors[v]).multiplicity; ++a)
@@ -89,11 +93,13 @@ Activation<T>::Activation(ParamSet<T>& params, const std::string& name, const we
 }
 
 template <class T>
-Var<T> Activation<T>::apply(Tape<T>& tape, const ParamSet<T>& params, size_t bundle, Var<T> x, T* batch_stats) const {
+Var<T> Activation<T>::apply(Tape<T>& tape, const ParamSet<T>& params, size_t bundle, Var<T> x,
+                            T* batch_stats) const {
   if (norm_ == Norm::batch) return batch_[bundle].forward(tape, params, x, batch_stats, dropout_);
   if (norm_ == Norm::layer) {
     const Shape shape = x.shape();
-    const Var<T> gamma = tape.param(params, layer_[bundle].first), beta = tape.param(params, layer_[bundle].second);
+    const Var<T> gamma = tape.param(params, layer_[bundle].first),
+                 beta = tape.param(params, layer_[bundle].second);
     x = ops::reshape(x, Shape{shape.size() / channels_, channels_});
     x = ops::reshape(ops::layer_norm(x, gamma, beta), shape);
   }

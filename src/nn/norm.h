@@ -9,8 +9,8 @@
 namespace dws::nn {
 
 enum class Norm { none, batch, layer };
-std::vector<std::string> norm_names();       // "none", "batch", "layer"
-Norm parse_norm(const std::string& name);    // throws Error{usage}
+std::vector<std::string> norm_names();     // "none", "batch", "layer"
+Norm parse_norm(const std::string& name);  // throws Error{usage}
 const char* norm_name(Norm norm) noexcept;
 
 // BatchNorm state of one array: parameters gamma, beta and buffers mean, var of `sets` numbers each.
@@ -32,15 +32,15 @@ class BatchNorm {
   int gamma_ = -1, beta_ = -1, mean_ = -1, var_ = -1;
 };
 
-// Between equivariant layers: norm (with one mean and variance for each tensor and channel, over the batch, the
-// neurons and the free indices), ReLU, dropout. With Norm::layer every entry's channels are normalised (Ba et al.
-// 2016), one gamma and beta a bundle.
+// Between equivariant layers: norm (with one mean and variance for each tensor and channel, over the batch,
+// the neurons and the free indices), ReLU, dropout. With Norm::layer every entry's channels are normalised
+// (Ba et al. 2016), one gamma and beta a bundle.
 template <class T>
 class Activation {
  public:
   Activation() = default;
-  Activation(ParamSet<T>& params, const std::string& name, const weights::WeightSpace& space, int64_t channels,
-             Norm norm, double dropout);
+  Activation(ParamSet<T>& params, const std::string& name, const weights::WeightSpace& space,
+             int64_t channels, Norm norm, double dropout);
   WeightFeatures<T> forward(Tape<T>& tape, const ParamSet<T>& params, const WeightFeatures<T>& x,
                             T* batch_stats) const;
   void init(ParamSet<T>& params) const;
@@ -56,8 +56,8 @@ class Activation {
   Norm norm_ = Norm::none;
   double dropout_ = 0;
   int64_t channels_ = 0;
-  std::vector<BatchNorm<T>> batch_;             // bundles in order: axes, matrices, scalars
-  std::vector<std::pair<int, int>> layer_;      // gamma, beta
+  std::vector<BatchNorm<T>> batch_;         // bundles in order: axes, matrices, scalars
+  std::vector<std::pair<int, int>> layer_;  // gamma, beta
 };
 
 extern template class BatchNorm<float>;

@@ -5,7 +5,8 @@
 
 namespace dws::nn {
 
-// Every bundle reduced over its neurons, side by side: [V_0, V_1, ..., M_0, M_1, ..., s], (B, invariant_width).
+// Every bundle reduced over its neurons, side by side: [V_0, V_1, ..., M_0, M_1, ..., s], (B,
+// invariant_width).
 template <class T>
 Var<T> pool_invariant(const WeightFeatures<T>& x, ops::Reduction kind);
 int64_t invariant_width(const weights::WeightSpace& space, int64_t channels);

@@ -8,7 +8,9 @@
 
 namespace dws::nn {
 
-std::vector<std::string> reduction_names() { return {"max", "mean", "sum"}; }
+std::vector<std::string> reduction_names() {
+  return {"max", "mean", "sum"};
+}
 
 ops::Reduction parse_reduction(std::string_view name) {
   if (name == "max") return ops::Reduction::max;

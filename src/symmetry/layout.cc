@@ -108,8 +108,9 @@ void act(const Layout& layout, const Element& g, const T* in, T* out, int64_t ch
                                           g.permutation.size(), layout.groups.size()));
   for (size_t k = 0; k < layout.groups.size(); ++k)
     if (static_cast<int64_t>(g.permutation[k].size()) != layout.groups[k].size)
-      throw Error(ErrorKind::mismatch, text("a permutation of {} neurons for group '{}' of {}",
-                                            g.permutation[k].size(), layout.groups[k].name, layout.groups[k].size));
+      throw Error(ErrorKind::mismatch,
+                  text("a permutation of {} neurons for group '{}' of {}", g.permutation[k].size(),
+                       layout.groups[k].name, layout.groups[k].size));
   for (const TensorAxes& tensor : layout.tensors) {
     permute(tensor, g, 0, in, out, channels);
     in += tensor.size() * channels;

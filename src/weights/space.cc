@@ -70,7 +70,8 @@ void WeightSpace::fill_tables() {
   for (size_t t = 0; t < slots_.size(); ++t) {
     const symmetry::TensorAxes& tensor = layout_.tensors[t];
     const Slot& slot = slots_[t];
-    if (slot.kind == SlotKind::matrix) matrix_tables_[static_cast<size_t>(slot.bundle)].resize(size_t(tensor.size()));
+    if (slot.kind == SlotKind::matrix)
+      matrix_tables_[static_cast<size_t>(slot.bundle)].resize(size_t(tensor.size()));
     std::vector<int64_t> index(tensor.dims.size(), 0);
     for (int64_t e = 0; e < tensor.size(); ++e, ++flat) {
       int64_t free = 0, item = 0;
@@ -114,6 +115,8 @@ int WeightSpace::shared_group(int a, int b) const {
   return -1;
 }
 
-bool WeightSpace::share_group(int a, int b) const { return shared_group(a, b) >= 0; }
+bool WeightSpace::share_group(int a, int b) const {
+  return shared_group(a, b) >= 0;
+}
 
 }  // namespace dws::weights
