@@ -140,7 +140,7 @@ void add_norm(std::vector<Case>& all) {
     const auto fused = [](auto& tape, auto in) {
       return out(ops::norm_relu_dropout(in[0], in[1], in[2], norm_state(tape, in[0], in[1]), 0.0));
     };
-    all.push_back(make("norm_relu_dropout", mode, {{2, 4, 3}, {3}, {3}}, {{3, 19, 35}, {35}, {35}}, fused,
+    all.push_back(make("norm_relu_dropout", mode, {{3, 5, 3}, {3}, {3}}, {{3, 19, 35}, {35}, {35}}, fused,
                        Values::normal, training));
     const auto dropped = [](auto& tape, auto in) {
       return out(ops::norm_relu_dropout(in[0], in[1], in[2], norm_state(tape, in[0], in[1]), 0.25));
