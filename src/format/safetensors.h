@@ -2,7 +2,9 @@
 // github.com/huggingface/safetensors and the behaviour of its reference reader 0.8).
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,13 +26,23 @@ struct TensorEntry {
   std::string shape_str() const;
 };
 
+// What the reader accepts at most. The header's own limit, 100,000,000 bytes, belongs to the format.
+struct SafetensorsLimits {
+  size_t tensors = 10'000'000;
+  size_t rank = 64;
+  size_t name_bytes = 65'536;
+  int nesting = 4;  // of the header's JSON: root, entry, array, and one to spare inside unknown fields
+};
+
 // A parsed file. Entries are in the order of their offsets. The bytes are those of the mapping: not aligned.
 class Safetensors {
  public:
-  // Maps and checks the whole header. Throws Error with file, byte offset where known, tensor, expected and actual.
+  // Maps and checks the whole header. Throws Error with file, byte offset where known, tensor, expected and
+  // actual.
   static Safetensors open(const std::string& path);
-  // The same on bytes in memory that outlive the object (tests, fuzzing); `name` stands for the file in messages.
-  static Safetensors parse(Bytes bytes, std::string name);
+  // The same on bytes in memory that outlive the object (tests, fuzzing); `name` stands for the file in
+  // messages.
+  static Safetensors parse(Bytes bytes, std::string name, const SafetensorsLimits& limits = {});
 
   const std::string& path() const noexcept { return path_; }
   const std::vector<TensorEntry>& tensors() const noexcept { return tensors_; }
@@ -39,11 +51,12 @@ class Safetensors {
   Bytes bytes(const TensorEntry& entry) const noexcept;
   const std::vector<std::pair<std::string, std::string>>& metadata() const noexcept { return metadata_; }
   const std::string* meta(std::string_view key) const noexcept;
-  // Unknown fields met in tensor entries, for a warning.
+  // Unknown fields met in tensor entries, for a warning; the first hundred of them.
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
   // Copies with conversion: F32, F64, F16, BF16 to float; F32, F64 to double; I64, I32, U8... to int64.
-  // Throws Error{unknown_dtype} for others; `out` must have entry.elements() elements.
+  // Throws Error{unknown_dtype} for others, Error{bad_value} for a U64 beyond int64; `out` must have
+  // entry.elements() elements.
   void read(const TensorEntry& entry, std::span<float> out) const;
   void read(const TensorEntry& entry, std::span<double> out) const;
   void read(const TensorEntry& entry, std::span<int64_t> out) const;
@@ -58,8 +71,8 @@ class Safetensors {
   std::vector<std::string> warnings_;
 };
 
-// One tensor to be written. `fill` streams its bytes: it is called once, in file order, and must give exactly the
-// size of shape and dtype through the sink.
+// One tensor to be written. `fill` streams its bytes: it is called once, in file order, and must give exactly
+// the size of shape and dtype through the sink.
 struct TensorSource {
   std::string name;
   Dtype dtype = Dtype::f32;
@@ -70,9 +83,13 @@ struct TensorSource {
   static TensorSource of(std::string name, std::vector<int64_t> shape, std::span<const float> data);
   static TensorSource of(std::string name, std::vector<int64_t> shape, std::span<const double> data);
   static TensorSource of(std::string name, std::vector<int64_t> shape, std::span<const int64_t> data);
+  // Bytes of any type, little-endian as in the file.
+  static TensorSource raw(std::string name, Dtype dtype, std::vector<int64_t> shape, Bytes data);
 };
 
-// Whole or not at all. Order: dtype descending, then name; header padded with spaces to a multiple of 8.
+// Whole or not at all; throws Error{duplicate_name} for two tensors or metadata keys of one name,
+// Error{size_mismatch} when `fill` gives another number of bytes than shape and dtype ask for. Order: dtype
+// descending, then name; header padded with spaces to a multiple of 8.
 void write_safetensors(const std::string& path, std::vector<TensorSource> tensors,
                        const std::vector<std::pair<std::string, std::string>>& metadata, bool force);
 

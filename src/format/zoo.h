@@ -1,6 +1,7 @@
-// Zoo files: many networks of one architecture, stacked tensors in one safetensors file (see docs in src/README.md).
-//   layers.I.weight (N, out, in) F32, layers.I.bias (N, out) F32, image_id (N) I64, label (N) I64 where known,
-//   psnr (N) F32 where fitted; metadata "dws.zoo": a JSON object.
+// Zoo files: many networks of one architecture, stacked tensors in one safetensors file (see docs in
+// src/README.md).
+//   layers.I.weight (N, out, in) F32, layers.I.bias (N, out) F32, image_id (N) I64, label (N) I64 where
+//   known, psnr (N) F32 where fitted; metadata "dws.zoo": a JSON object.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/json.h"
@@ -15,37 +17,41 @@
 
 namespace dws {
 
-// A fully connected network as data: dims d_0 .. d_L, weights (d_{i+1}, d_i) row-major as PyTorch's nn.Linear.
+// A fully connected network as data: dims d_0 .. d_L, weights (d_{i+1}, d_i) row-major as PyTorch's
+// nn.Linear.
 struct MlpArch {
   std::vector<int64_t> dims;
   int layers() const noexcept { return static_cast<int>(dims.size()) - 1; }
   int64_t weight_size(int layer) const noexcept { return dims[size_t(layer)] * dims[size_t(layer) + 1]; }
   int64_t bias_size(int layer) const noexcept { return dims[size_t(layer) + 1]; }
   int64_t param_count() const noexcept;
-  std::string str() const;                         // "2-32-32-1"
-  static MlpArch parse(const std::string& text);   // throws Error{usage}
+  std::string str() const;                        // "2-32-32-1"
+  static MlpArch parse(const std::string& text);  // throws Error{usage}
   bool operator==(const MlpArch&) const = default;
 };
 
-// What "dws.zoo" holds. Everything needed to render a network: f(x) = net(x) + output_offset, coordinates of an
-// image's pixel centres from range[0] to range[1] inclusive, x = (column, row); sine layers are sin(omega (W x + b)).
+// What "dws.zoo" holds. Everything needed to render a network: f(x) = net(x) + output_offset, coordinates of
+// an image's pixel centres from range[0] to range[1] inclusive, x = (column, row); sine layers are sin(omega
+// (W x + b)).
 struct ZooInfo {
   MlpArch arch;
   std::string activation = "siren";  // siren, relu, tanh
   double omega = 30;
-  int fourier_features = 0;          // relu, tanh: number of random Fourier features before the first layer; 0 none
+  int fourier_features = 0;  // relu, tanh: number of random Fourier features before the first layer; 0 none
   double fourier_scale = 0;
   uint64_t fourier_seed = 0;
   double output_offset = 0.5;
   double range[2] = {-1, 1};
   int64_t image_height = 0, image_width = 0, channels = 1;  // 0: not images
-  Json source;    // file names, hashes
-  Json fit;       // recipe: steps, lr, seed, ...
-  Json summary;   // PSNR mean, min, max
+  Json source;                                              // file names, hashes
+  Json fit;                                                 // recipe: steps, lr, seed, ...
+  Json summary;                                             // PSNR mean, min, max
   Json to_json() const;
   static ZooInfo from_json(const Json& json, const std::string& file);  // throws Error{bad_schema}
-  // Throws Error{mismatch} saying what differs when networks of `other` cannot stand in one data set with these.
-  void require_same_network(const ZooInfo& other, const std::string& this_name, const std::string& other_name) const;
+  // Throws Error{mismatch} saying what differs when networks of `other` cannot stand in one data set with
+  // these.
+  void require_same_network(const ZooInfo& other, const std::string& this_name,
+                            const std::string& other_name) const;
 };
 
 // A mapped zoo; copies nothing until asked. Opens a zoo file, or a folder of single networks with labels.csv
@@ -66,8 +72,8 @@ class Zoo {
   int64_t image_id(int64_t i) const;  // i when the file has none
   std::optional<float> psnr(int64_t i) const;
   std::string name(int64_t i) const;  // "zoo.safetensors#12", or the single network's file
-  // Copies network i's numbers: W_0, b_0, W_1, b_1, ... each row-major (out, in). `out` has arch.param_count()
-  // elements. Throws Error{bad_value} naming network and tensor when one is not finite.
+  // Copies network i's numbers: W_0, b_0, W_1, b_1, ... each row-major (out, in). `out` has
+  // arch.param_count() elements. Throws Error{bad_value} naming network and tensor when one is not finite.
   void read(int64_t i, std::span<float> out) const;
 
  private:
@@ -81,14 +87,21 @@ class Zoo {
 struct ZooContent {
   ZooInfo info;
   int64_t count = 0;
-  std::span<const int64_t> labels;    // empty: none
+  std::span<const int64_t> labels;  // empty: none
   std::span<const int64_t> image_ids;
-  std::span<const float> psnr;        // empty: none
+  std::span<const float> psnr;  // empty: none
   // Start of network i's numbers.
   const float* (*network)(const void* context, int64_t i) = nullptr;
   const void* context = nullptr;
   std::vector<std::pair<std::string, std::string>> metadata;  // besides dws.zoo, e.g. dws.recipe
 };
+// Throws Error{empty} for no networks, Error{size_mismatch} when labels, image_ids or psnr are not one a
+// network, Error{bad_value} for NaN, infinities and labels below -1.
 void write_zoo(const std::string& path, const ZooContent& content, bool force);
+
+// One network in a file of its own: tensors layers.I.weight (out, in), layers.I.bias (out,), metadata
+// "dws.zoo". `params` (param_count) in Zoo::read()'s order. Throws as write_zoo.
+void write_network(const std::string& path, const ZooInfo& info, std::span<const float> params,
+                   const std::vector<std::pair<std::string, std::string>>& metadata, bool force);
 
 }  // namespace dws

@@ -1,0 +1,147 @@
+#include <algorithm>
+#include <map>
+
+#include "core/text.h"
+#include "format/convert.h"
+#include "format/failure.h"
+#include "format/natural_order.h"
+#include "format/shape_text.h"
+#include "format/zoo_checks.h"
+#include "format/zoo_source.h"
+
+namespace dws::format {
+namespace {
+
+struct NaturalOrder {
+  bool operator()(const std::string& a, const std::string& b) const noexcept {
+    if (natural_less(a, b)) return true;
+    return !natural_less(b, a) && a < b;  // "1" and "01" are two names
+  }
+};
+
+// Splits "net.2.weight" into "net.2" and "weight"; "weight" alone has the prefix "".
+std::pair<std::string, std::string> split_name(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  if (dot == std::string::npos) return {"", name};
+  return {name.substr(0, dot), name.substr(dot + 1)};
+}
+
+}  // namespace
+
+NetworkFile::NetworkFile(Safetensors file) : file_(std::move(file)) {
+  if (file_.meta("dws.model")) {
+    fail(ErrorKind::mismatch, {.file = path(),
+                               .what = "holds a trained model, not a network to be read",
+                               .advice = "give a model with -m, and zoo or network files as input"});
+  }
+  collect_layers();
+  read_info();
+}
+
+void NetworkFile::collect_layers() {
+  std::map<std::string, Layer, NaturalOrder> found;
+  for (const TensorEntry& entry : file_.tensors()) {
+    const auto [prefix, kind] = split_name(entry.name);
+    const bool weight = kind == "weight" && entry.shape.size() == 2;
+    const bool bias = kind == "bias" && entry.shape.size() == 1;
+    if (!weight && !bias) {
+      fail(ErrorKind::bad_schema, {.file = path(),
+                                   .what = "not a fully connected network",
+                                   .tensor = entry.name,
+                                   .expected = "tensors NAME.weight (out, in) and NAME.bias (out,)",
+                                   .got = "shape " + entry.shape_str()});
+    }
+    if (!is_float_dtype(entry.dtype)) {
+      fail(ErrorKind::unknown_dtype, {.file = path(),
+                                      .what = "wrong dtype of a weight",
+                                      .tensor = entry.name,
+                                      .expected = "F32, F64, F16 or BF16",
+                                      .got = dtype_name(entry.dtype)});
+    }
+    Layer& layer = found[prefix];
+    layer.prefix = prefix;
+    (weight ? layer.weight : layer.bias) = &entry;
+  }
+  if (found.empty()) fail(ErrorKind::empty, {path(), "no tensors"});
+  for (auto& [prefix, layer] : found) {
+    const std::string dot = prefix.empty() ? "" : ".";
+    if (!layer.weight || !layer.bias) {
+      fail(ErrorKind::missing_tensor,
+           {.file = path(),
+            .what = layer.weight ? "a weight without its bias" : "a bias without its weight",
+            .tensor = prefix + dot + (layer.weight ? "bias" : "weight")});
+    }
+    layers_.push_back(layer);
+  }
+}
+
+void NetworkFile::read_info() {
+  MlpArch arch;
+  arch.dims.push_back(layers_.front().weight->shape[1]);
+  for (const Layer& layer : layers_) {
+    const std::vector<int64_t>& shape = layer.weight->shape;
+    if (shape[1] != arch.dims.back()) {
+      fail(ErrorKind::size_mismatch, {.file = path(),
+                                      .what = "the layer does not fit the one before",
+                                      .tensor = layer.weight->name,
+                                      .expected = text("{} inputs", arch.dims.back()),
+                                      .got = text("{}", shape[1])});
+    }
+    if (layer.bias->shape[0] != shape[0]) {
+      fail(ErrorKind::size_mismatch, {.file = path(),
+                                      .what = "the bias does not fit its weight",
+                                      .tensor = layer.bias->name,
+                                      .expected = text("({},)", shape[0]),
+                                      .got = layer.bias->shape_str()});
+    }
+    arch.dims.push_back(shape[0]);
+  }
+  const std::string wrong = wrong_dims(arch.dims);
+  if (!wrong.empty()) fail(ErrorKind::bad_schema, {path(), "architecture " + arch.str() + ": " + wrong});
+  if (const std::string* meta = file_.meta("dws.zoo")) {
+    info_ = ZooInfo::from_json(Json::parse(*meta, path() + ": metadata dws.zoo"), path());
+    if (!(info_.arch == arch)) {
+      fail(ErrorKind::mismatch, {.file = path(),
+                                 .what = "metadata dws.zoo and tensors differ in architecture",
+                                 .expected = info_.arch.str(),
+                                 .got = arch.str()});
+    }
+  } else {
+    info_.arch = std::move(arch);
+  }
+}
+
+void NetworkFile::read(std::span<float> out) const {
+  size_t at = 0;
+  for (const Layer& layer : layers_) {
+    for (const TensorEntry* entry : {layer.weight, layer.bias}) {
+      const std::span<float> part = out.subspan(at, static_cast<size_t>(entry->elements()));
+      file_.read(*entry, part);
+      require_finite(part, path() + ": ", entry->name);
+      at += part.size();
+    }
+  }
+}
+
+namespace {
+
+class SingleZoo : public ZooSource {
+ public:
+  explicit SingleZoo(Safetensors file) : network_(std::move(file)) {}
+  const std::string& path() const noexcept override { return network_.path(); }
+  const ZooInfo& info() const noexcept override { return network_.info(); }
+  int64_t size() const noexcept override { return 1; }
+  std::string name(int64_t) const override { return network_.path(); }
+  void read(int64_t, std::span<float> out) const override { network_.read(out); }
+
+ private:
+  NetworkFile network_;
+};
+
+}  // namespace
+
+std::unique_ptr<ZooSource> open_single(Safetensors file) {
+  return std::make_unique<SingleZoo>(std::move(file));
+}
+
+}  // namespace dws::format

@@ -1,0 +1,75 @@
+#include "format/zoo.h"
+
+#include <filesystem>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "format/zoo_source.h"
+
+namespace dws {
+
+struct Zoo::Impl {
+  std::unique_ptr<format::ZooSource> source;
+
+  // The source, once `i` is known to be one of its networks.
+  const format::ZooSource& at(int64_t i) const {
+    if (i < 0 || i >= source->size()) {
+      throw Error(ErrorKind::internal, text("{}: no network {} among {}", source->path(), i, source->size()));
+    }
+    return *source;
+  }
+};
+
+Zoo::Zoo(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Zoo::~Zoo() = default;
+Zoo::Zoo(Zoo&&) noexcept = default;
+Zoo& Zoo::operator=(Zoo&&) noexcept = default;
+
+Zoo Zoo::open(const std::string& path) {
+  auto impl = std::make_unique<Impl>();
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    impl->source = format::open_folder(path);
+  } else {
+    Safetensors file = Safetensors::open(path);
+    impl->source = format::is_stacked(file) ? format::open_stacked(std::move(file))
+                                            : format::open_single(std::move(file));
+  }
+  return Zoo(std::move(impl));
+}
+
+const std::string& Zoo::path() const noexcept {
+  return impl_->source->path();
+}
+const ZooInfo& Zoo::info() const noexcept {
+  return impl_->source->info();
+}
+int64_t Zoo::size() const noexcept {
+  return impl_->source->size();
+}
+bool Zoo::has_labels() const noexcept {
+  return impl_->source->has_labels();
+}
+int64_t Zoo::label(int64_t i) const {
+  return impl_->at(i).label(i);
+}
+int64_t Zoo::image_id(int64_t i) const {
+  return impl_->at(i).image_id(i);
+}
+std::optional<float> Zoo::psnr(int64_t i) const {
+  return impl_->at(i).psnr(i);
+}
+std::string Zoo::name(int64_t i) const {
+  return impl_->at(i).name(i);
+}
+
+void Zoo::read(int64_t i, std::span<float> out) const {
+  const format::ZooSource& source = impl_->at(i);
+  if (out.size() != static_cast<size_t>(info().arch.param_count())) {
+    throw Error(ErrorKind::internal, text("{}: wrong length of the array to read into: expected {}, got {}",
+                                          path(), info().arch.param_count(), out.size()));
+  }
+  source.read(i, out);
+}
+
+}  // namespace dws

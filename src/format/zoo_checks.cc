@@ -1,0 +1,46 @@
+#include "format/zoo_checks.h"
+
+#include <bit>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/text.h"
+
+namespace dws::format {
+namespace {
+
+// NaN and infinities are the floats whose exponent bits are all set. Integer code, so that the compiler may
+// vectorise it and no floating-point option can take the check away.
+bool all_finite(std::span<const float> values) noexcept {
+  uint32_t found = 0;
+  for (const float value : values) {
+    found |= static_cast<uint32_t>((std::bit_cast<uint32_t>(value) & 0x7F800000u) == 0x7F800000u);
+  }
+  return found == 0;
+}
+
+}  // namespace
+
+std::string weight_name(int layer) {
+  return text("layers.{}.weight", layer);
+}
+std::string bias_name(int layer) {
+  return text("layers.{}.bias", layer);
+}
+
+std::string network_place(std::string_view file, int64_t network) {
+  return text("{}: network {}, ", file, network);
+}
+
+void require_finite(std::span<const float> values, std::string_view where, std::string_view tensor) {
+  if (all_finite(values)) return;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!all_finite(values.subspan(i, 1))) {
+      const char* kind = std::isnan(values[i]) ? "NaN" : values[i] > 0 ? "inf" : "-inf";
+      throw Error(ErrorKind::bad_value,
+                  text("{}tensor {}: not finite ({}) at element {}", where, escaped(tensor), kind, i));
+    }
+  }
+}
+
+}  // namespace dws::format

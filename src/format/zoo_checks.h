@@ -1,0 +1,29 @@
+// Checks that everything reading or writing networks shares.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dws::format {
+
+inline constexpr size_t kMaxDims = 1025;  // 1,024 layers
+inline constexpr int64_t kMaxDim = int64_t{1}
+                                   << 24;  // any two multiply, and 1,024 such products add, within int64
+
+// What is wrong with the dimensions of an MlpArch, "" when nothing is.
+std::string wrong_dims(const std::vector<int64_t>& dims);
+
+// "layers.3.weight", "layers.3.bias"
+std::string weight_name(int layer);
+std::string bias_name(int layer);
+
+// Throws Error{bad_value} "WHERE tensor NAME: not finite (NaN) at element 7" for the first NaN or infinity.
+// `where`: "FILE: " or network_place().
+void require_finite(std::span<const float> values, std::string_view where, std::string_view tensor);
+// "FILE: network 12, "
+std::string network_place(std::string_view file, int64_t network);
+
+}  // namespace dws::format
