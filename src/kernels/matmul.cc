@@ -36,7 +36,10 @@ template void matrix_update(int64_t, int64_t, int64_t, int64_t, const double*, c
 template <class T>
 void matrix_update_sums(int64_t R, int64_t C, int64_t G, const T* dy, T* drow, bool add_row, T* dcol,
                         bool add_col) noexcept {
-  ref::matrix_update_sums(R, C, G, dy, drow, add_row, dcol, add_col);
+  if constexpr (std::is_same_v<T, float>)
+    table().matrix_update_sums(R, C, G, dy, drow, add_row, dcol, add_col);
+  else
+    ref::matrix_update_sums(R, C, G, dy, drow, add_row, dcol, add_col);
 }
 template void matrix_update_sums(int64_t, int64_t, int64_t, const float*, float*, bool, float*,
                                  bool) noexcept;
@@ -45,7 +48,10 @@ template void matrix_update_sums(int64_t, int64_t, int64_t, const double*, doubl
 
 template <class T>
 void transpose(int64_t rows, int64_t cols, const T* in, T* out) noexcept {
-  ref::transpose(rows, cols, in, out);
+  if constexpr (std::is_same_v<T, float>)
+    table().transpose(rows, cols, in, out);
+  else
+    ref::transpose(rows, cols, in, out);
 }
 template void transpose(int64_t, int64_t, const float*, float*) noexcept;
 template void transpose(int64_t, int64_t, const double*, double*) noexcept;

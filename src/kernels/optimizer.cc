@@ -9,7 +9,10 @@ namespace dws::kernels {
 
 template <class T>
 void adamw(int64_t n, const AdamwStep& step, T grad_scale, const T* g, T* w, T* m, T* v, T* vmax) noexcept {
-  ref::adamw(n, step, grad_scale, g, w, m, v, vmax);
+  if constexpr (std::is_same_v<T, float>)
+    table().adamw(n, step, grad_scale, g, w, m, v, vmax);
+  else
+    ref::adamw(n, step, grad_scale, g, w, m, v, vmax);
 }
 template void adamw(int64_t, const AdamwStep&, float, const float*, float*, float*, float*, float*) noexcept;
 template void adamw(int64_t, const AdamwStep&, double, const double*, double*, double*, double*,
@@ -17,7 +20,10 @@ template void adamw(int64_t, const AdamwStep&, double, const double*, double*, d
 
 template <class T>
 double sum_squares(int64_t n, const T* x) noexcept {
-  return ref::sum_squares(n, x);
+  if constexpr (std::is_same_v<T, float>)
+    return table().sum_squares(n, x);
+  else
+    return ref::sum_squares(n, x);
 }
 template double sum_squares(int64_t, const float*) noexcept;
 template double sum_squares(int64_t, const double*) noexcept;

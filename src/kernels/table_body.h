@@ -7,6 +7,7 @@
 #include "kernels/matmul_body.h"
 #include "kernels/norm_body.h"
 #include "kernels/optimizer_body.h"
+#include "kernels/peak_body.h"
 #include "kernels/reduce_body.h"
 #include "kernels/simd.h"
 #include "kernels/sincos_body.h"
@@ -47,6 +48,8 @@ static constexpr Table kTable = {
     .inr_loss = inr_loss,
     .inr_forward = inr_forward,
     .adam = adam,
+    .fma_chains = fma_chains,
+    .triad = triad,
 };
 
 }  // namespace dws::kernels::DWS_ISA

@@ -72,6 +72,9 @@ struct Table {
   void (*inr_forward)(const InrShape& shape, int64_t points, const float* x, float offset,
                       const float* packed, float* y, float* scratch) noexcept;
   void (*adam)(int64_t n, const AdamStep& step, const float* g, float* w, float* m, float* v) noexcept;
+  // peak.h
+  double (*fma_chains)(int64_t steps) noexcept;
+  void (*triad)(int64_t n, float s, const float* b, const float* c, float* a) noexcept;
 };
 
 // Each defined by its own table_*.cc; the last two exist on x86-64 alone.
