@@ -1,10 +1,9 @@
 #include "train/trainer.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 
 #include "autograd/ops.h"
 #include "core/error.h"

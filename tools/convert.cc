@@ -1,0 +1,186 @@
+// dws convert: joins the pieces of a zoo, takes a part of one, or writes its networks as single files.
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <memory>
+
+#include "command.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/interrupt.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "format/zoo.h"
+
+namespace dws::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Place {
+  size_t zoo;
+  int64_t index, image_id;
+};
+
+// The networks of several zoos in one order.
+struct Joined {
+  std::vector<Zoo> zoos;
+  std::vector<Place> places;
+  mutable std::vector<float> numbers;
+
+  const Zoo& zoo(const Place& place) const { return zoos[place.zoo]; }
+  const float* read(int64_t i) const {
+    check_interrupt();
+    const Place& place = places[static_cast<size_t>(i)];
+    zoo(place).read(place.index, numbers);
+    return numbers.data();
+  }
+};
+
+Json psnr_summary(const std::vector<float>& psnr) {
+  double sum = 0;
+  for (float p : psnr) sum += p;
+  Json json = Json::object();
+  json.set("psnr_mean", sum / static_cast<double>(psnr.size()));
+  json.set("psnr_min", static_cast<double>(*std::min_element(psnr.begin(), psnr.end())));
+  json.set("psnr_max", static_cast<double>(*std::max_element(psnr.begin(), psnr.end())));
+  return json;
+}
+
+struct Convert {
+  explicit Convert(const Globals& g) : globals(g) {}
+  const Globals& globals;
+  std::vector<std::string> inputs;
+  std::string out, range;
+  int64_t limit = 0;
+  bool single = false, force = false;
+
+  int run() const;
+  Joined join_inputs() const;
+  void select(std::vector<Place>& places) const;
+  void write_singles(const Joined& joined, const ZooInfo& info) const;
+};
+
+Joined Convert::join_inputs() const {
+  Joined joined;
+  for (const std::string& path : inputs) {
+    Zoo zoo = Zoo::open(path);
+    if (!joined.zoos.empty())
+      joined.zoos.front().info().require_same_network(zoo.info(), joined.zoos.front().path(), path);
+    for (int64_t i = 0; i < zoo.size(); ++i)
+      joined.places.push_back({joined.zoos.size(), i, zoo.image_id(i)});
+    joined.zoos.push_back(std::move(zoo));
+  }
+  // Pieces made by --shard interleave; views of an image stay in their order.
+  if (joined.zoos.size() > 1)
+    std::stable_sort(joined.places.begin(), joined.places.end(),
+                     [](const Place& a, const Place& b) { return a.image_id < b.image_id; });
+  joined.numbers.resize(static_cast<size_t>(joined.zoos.front().info().arch.param_count()));
+  return joined;
+}
+
+void Convert::select(std::vector<Place>& places) const {
+  int64_t begin = 0, end = static_cast<int64_t>(places.size());
+  if (!range.empty()) {
+    const std::vector<std::string> ends = split(range, ':');
+    if (ends.size() != 2)
+      throw Error(ErrorKind::usage, text("--range {}: expected BEGIN:END", escaped(range)));
+    if (!ends[0].empty()) begin = parse_int(ends[0], "--range");
+    if (!ends[1].empty()) end = std::min<int64_t>(end, parse_int(ends[1], "--range"));
+    if (begin < 0 || begin >= end)
+      throw Error(ErrorKind::empty, text("--range {}: holds none of the {} networks", range, places.size()));
+  }
+  if (limit > 0) end = std::min(end, begin + limit);
+  places = std::vector<Place>(places.begin() + begin, places.begin() + end);
+}
+
+void Convert::write_singles(const Joined& joined, const ZooInfo& info) const {
+  // A folder may hold anything, so that even --force does not remove one.
+  if (std::error_code ignored; fs::exists(out) && !fs::is_empty(out, ignored))
+    throw Error(ErrorKind::exists, text("{}: is there already and not empty", out), "choose another folder");
+  // Whole or not at all, as files are: a folder beside it, renamed at the end.
+  const std::string temporary = text("{}.tmp{}", out, ::getpid());
+  struct Cleanup {
+    std::string path;
+    ~Cleanup() {
+      std::error_code ignored;
+      fs::remove_all(path, ignored);
+    }
+  } cleanup{temporary};
+  std::error_code code;
+  if (!fs::create_directory(temporary, code))
+    throw Error(ErrorKind::io, text("{}: cannot create the folder: {}", temporary, code.message()));
+  std::string table = "file,label,image_id\n";
+  for (size_t i = 0; i < joined.places.size(); ++i) {
+    const Place& place = joined.places[i];
+    const std::string name = text("network_{:06}.safetensors", i);
+    const float* numbers = joined.read(static_cast<int64_t>(i));
+    write_network((fs::path(temporary) / name).string(), info, {numbers, joined.numbers.size()}, {}, false);
+    const Zoo& zoo = joined.zoo(place);
+    const int64_t label = zoo.has_labels() ? zoo.label(place.index) : -1;
+    table += text("{},{},{}\n", name, label < 0 ? std::string() : text("{}", label), place.image_id);
+  }
+  write_text((fs::path(temporary) / "labels.csv").string(), table, false);
+  fs::rename(fs::path(temporary), out, code);
+  if (code) throw Error(ErrorKind::io, text("{}: cannot rename: {}", out, code.message()));
+}
+
+int Convert::run() const {
+  if (!single) require_writable(out, force);
+  Joined joined = join_inputs();
+  select(joined.places);
+  const auto count = static_cast<int64_t>(joined.places.size());
+  ZooInfo info = joined.zoos.front().info();
+  if (single) {
+    write_singles(joined, info);
+  } else {
+    std::vector<int64_t> labels, images;
+    std::vector<float> psnr;
+    bool labelled = false;
+    for (const Place& place : joined.places) {
+      const Zoo& zoo = joined.zoo(place);
+      labelled = labelled || zoo.has_labels();
+      labels.push_back(zoo.has_labels() ? zoo.label(place.index) : -1);
+      images.push_back(place.image_id);
+      if (const std::optional<float> p = zoo.psnr(place.index)) psnr.push_back(*p);
+    }
+    if (static_cast<int64_t>(psnr.size()) != count) psnr.clear();
+    info.summary = psnr.empty() ? Json() : psnr_summary(psnr);
+    ZooContent content;
+    content.info = info;
+    content.count = count;
+    if (labelled) content.labels = labels;
+    content.image_ids = images;
+    content.psnr = psnr;
+    content.context = &joined;
+    content.network = [](const void* context, int64_t i) {
+      return static_cast<const Joined*>(context)->read(i);
+    };
+    content.metadata = {{"dws.recipe", recipe(globals, inputs).dump()}};
+    write_zoo(out, content, force);
+  }
+  log_info(text("{}: {} networks {}", out, count, info.arch.str()));
+  return 0;
+}
+
+}  // namespace
+
+void register_convert(CLI::App& app, const Globals& globals, Run& run) {
+  auto command = std::make_shared<Convert>(globals);
+  CLI::App* verb = app.add_subcommand("convert", "join, cut and split zoos");
+  verb->footer(
+      "Example:\n  dws convert piece0.safetensors piece1.safetensors -o zoo.safetensors\n"
+      "  dws convert zoo.safetensors --range 100:200 --single -o networks");
+  Convert& c = *command;
+  verb->add_option("FILE", c.inputs, "zoos, single networks, folders of them")->required();
+  verb->add_option("-o,--output", c.out, "the zoo to write, or with --single the folder")->required();
+  verb->add_option("--range", c.range, "BEGIN:END, networks to take after joining, END not included");
+  verb->add_option("--limit", c.limit, "at most N networks")->check(CLI::PositiveNumber);
+  verb->add_flag("--single", c.single, "write each network to a file of its own, with labels.csv");
+  verb->add_flag("--force", c.force, "overwrite the output");
+  verb->callback([command, &run] { run = [command] { return command->run(); }; });
+}
+
+}  // namespace dws::tools

@@ -1,0 +1,54 @@
+// Small readers that several verbs use.
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/hash.h"
+#include "core/text.h"
+#include "output.h"
+
+namespace dws::tools {
+
+namespace fs = std::filesystem;
+
+std::string hash_input(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return hash_file(path);
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(path, ignored))
+    if (entry.is_regular_file(ignored)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  std::string all;
+  for (const std::string& name : names)
+    all += name + "\n" + hash_file((fs::path(path) / name).string()) + "\n";
+  return hash_bytes(std::as_bytes(std::span(all.data(), all.size())));
+}
+
+std::vector<std::string> read_class_names(const std::string& path) {
+  std::vector<std::string> names = split(read_text(path), '\n');
+  for (std::string& name : names)
+    if (name.ends_with('\r')) name.pop_back();
+  while (!names.empty() && names.back().empty()) names.pop_back();
+  if (names.empty()) throw Error(ErrorKind::empty, text("{}: holds no class names", path), "one name a line");
+  std::set<std::string> seen;
+  for (const std::string& name : names)
+    if (!seen.insert(name).second)
+      throw Error(ErrorKind::duplicate_name, text("{}: class '{}' is named twice", path, escaped(name)));
+  return names;
+}
+
+std::vector<std::string> class_names(const std::string& file, int64_t classes) {
+  std::vector<std::string> names;
+  if (file.empty()) {
+    for (int64_t i = 0; i < classes; ++i) names.push_back(text("{}", i));
+    return names;
+  }
+  names = read_class_names(file);
+  if (static_cast<int64_t>(names.size()) != classes)
+    throw Error(ErrorKind::mismatch, text("{}: {} class names for {} classes", file, names.size(), classes));
+  return names;
+}
+
+}  // namespace dws::tools

@@ -1,0 +1,213 @@
+// dws: the verbs, the options all of them have, and the one place where errors end.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <new>
+
+#include "command.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/log.h"
+#include "core/parallel.h"
+#include "core/progress.h"
+#include "core/text.h"
+#include "core/version.h"
+#include "output.h"
+
+namespace dws::tools {
+namespace {
+
+constexpr int kFailed = 2, kInterrupted = 130;
+
+struct Common {
+  int threads = 0;
+  bool quiet = false, verbose = false;
+  std::string log_level, log_file, progress = "auto";
+};
+
+void add_common(CLI::App& app, Common& common) {
+  app.add_option("--threads", common.threads, "worker threads, 0 one a core; results do not depend on it")
+      ->check(CLI::Range(0, 4096))
+      ->group("Common options");
+  app.add_flag("-q,--quiet", common.quiet, "warnings only")->group("Common options");
+  app.add_flag("-v,--verbose", common.verbose, "more detail on stderr")->group("Common options");
+  app.add_option("--log-level", common.log_level, "trace, debug, info, warn, error or off")
+      ->group("Common options");
+  app.add_option("--log-file", common.log_file, "write the log to this file too")->group("Common options");
+  app.add_option("--progress", common.progress, "auto, always or never; auto is on a terminal only")
+      ->group("Common options");
+}
+
+void apply(const Common& common) {
+  if (common.verbose) set_log_level(LogLevel::debug);
+  if (common.quiet) set_log_level(LogLevel::warn);
+  if (!common.log_level.empty()) set_log_level(parse_log_level(common.log_level));
+  if (!common.log_file.empty()) set_log_file(common.log_file);
+  set_progress_mode(common.quiet && common.progress == "auto" ? ProgressMode::never
+                                                              : parse_progress_mode(common.progress));
+  set_threads(common.threads);
+}
+
+// Options that say how to run and not what to compute: recipes leave them out, so that a resumed run, or one
+// on another number of threads, writes the same bytes.
+const std::vector<std::string> kRunFlags{"-q", "--quiet", "-v", "--verbose", "--resume", "--force", "--json"};
+const std::vector<std::string> kRunOptions{"--threads",  "--log-level", "--log-file",
+                                           "--progress", "--log",       "--checkpoint-every"};
+
+bool contains(const std::vector<std::string>& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+std::string command_line(const std::vector<std::string>& arguments) {
+  std::string line = "dws";
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (contains(kRunFlags, word)) continue;
+    if (contains(kRunOptions, word)) {
+      ++i;
+      continue;
+    }
+    if (contains(kRunOptions, word.substr(0, word.find('=')))) continue;
+    const bool plain =
+        !word.empty() && word.find_first_of(" \t\n'\"\\$`&|;<>()*?[]{}#~!") == std::string::npos;
+    line += plain ? " " + word : " '" + word + "'";
+  }
+  return line;
+}
+
+// The first argument that is neither an option nor the value of a common option.
+std::string find_verb(const std::vector<std::string>& arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (contains(kRunOptions, arguments[i]))
+      ++i;
+    else if (!arguments[i].starts_with('-'))
+      return arguments[i];
+  }
+  return "";
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+  }
+  return names;
+}
+
+// CLI11's complaint as ours: one line, and a suggestion for a mistyped option.
+Error usage_error(const CLI::ParseError& error, const CLI::App& app, const std::string& verb) {
+  const std::string help = text("see dws {} --help", verb);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
+    std::vector<std::string> known = option_names(app);
+    for (const CLI::App* sub : app.get_subcommands()) {
+      const std::vector<std::string> more = option_names(*sub);
+      known.insert(known.end(), more.begin(), more.end());
+    }
+    for (const std::string& word : app.remaining(true)) {
+      if (!word.starts_with('-')) continue;
+      const std::string name = word.substr(0, word.find('=')), near = nearest(name, known);
+      return Error(ErrorKind::usage, text("{}: unknown option '{}'", verb, escaped(name)),
+                   near.empty() ? help : text("did you mean '{}'?", near));
+    }
+    const std::vector<std::string> rest = app.remaining(true);
+    return Error(ErrorKind::usage,
+                 text("{}: unexpected argument '{}'", verb, rest.empty() ? "" : escaped(rest[0])), help);
+  }
+  std::string line = error.what();
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return Error(ErrorKind::usage, text("{}: {}", verb, line), help);
+}
+
+void register_verbs(CLI::App& app, const Globals& globals, Run& run) {
+  register_fit(app, globals, run);
+  register_render(app, globals, run);
+  register_train(app, globals, run);
+  register_classify(app, globals, run);
+  register_inspect(app, globals, run);
+  register_convert(app, globals, run);
+  register_bench(app, globals, run);
+}
+
+int run_main(std::vector<std::string> arguments) {
+  Globals globals;
+  Common common;
+  Run run;
+  CLI::App app{"Trained networks as data: fit, train, classify and look at networks by their weights.",
+               "dws"};
+  app.set_version_flag("--version", text("dws {}", version()), "show the version");
+  app.set_help_flag("-h,--help", "show this help; dws VERB --help shows a verb's");
+  app.footer(
+      "Example:\n  dws fit images.idx --labels labels.idx -o zoo.safetensors\n"
+      "  dws train --data zoo.safetensors -o model.safetensors\n"
+      "  dws classify -m model.safetensors zoo.safetensors");
+  app.fallthrough();
+  app.require_subcommand(0, 1);
+  add_common(app, common);
+  register_verbs(app, globals, run);
+  app.get_formatter()->column_width(32);
+  app.get_formatter()->label("SUBCOMMAND", "VERB");
+  for (CLI::App* verb : app.get_subcommands([](CLI::App*) { return true; })) verb->group("Verbs");
+
+  std::vector<std::string> verbs;
+  for (const CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; }))
+    verbs.push_back(sub->get_name());
+  if (arguments.empty()) {
+    std::fputs(app.help().c_str(), stderr);
+    throw Error(ErrorKind::usage, "a verb is missing", text("verbs: {}", join(verbs, ", ")));
+  }
+  const std::string verb = find_verb(arguments);
+  if (!verb.empty() && !contains(verbs, verb)) {
+    const std::string near = nearest(verb, verbs);
+    throw Error(ErrorKind::usage, text("unknown verb '{}'", escaped(verb)),
+                near.empty() ? text("verbs: {}", join(verbs, ", ")) : text("did you mean '{}'?", near));
+  }
+  globals.command_line = command_line(arguments);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    std::string help = app.help();
+    if (!app.get_subcommands().empty()) help += "Common options (--threads, --quiet, ...): dws --help";
+    while (help.ends_with('\n')) help.pop_back();
+    print(help);
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    print(text("dws {}", version()));
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    throw usage_error(error, app, verb);
+  }
+  if (!run) throw Error(ErrorKind::usage, "a verb is missing", text("verbs: {}", join(verbs, ", ")));
+  apply(common);
+  return run();
+}
+
+int complain(const std::string& message, const std::string& advice) {
+  std::string out = "dws: " + message + "\n";
+  if (!advice.empty()) out += advice + "\n";
+  std::fputs(out.c_str(), stderr);
+  return kFailed;
+}
+
+}  // namespace
+}  // namespace dws::tools
+
+int main(int argc, char** argv) {
+  using namespace dws::tools;
+  dws::install_interrupt_handler();
+  try {
+    return run_main(std::vector<std::string>(argv + (argc > 0), argv + argc));
+  } catch (const ClosedPipe&) {
+    return 0;
+  } catch (const dws::Error& error) {
+    const int code = complain(error.what(), error.advice());
+    return error.kind() == dws::ErrorKind::interrupted ? kInterrupted : code;
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", "use smaller inputs, a smaller --batch or a machine with more memory");
+  } catch (const std::exception& error) {
+    return complain(dws::escaped(error.what(), 400),
+                    "this is a defect of the program; please report the command");
+  }
+}

@@ -1,0 +1,243 @@
+// dws train: networks and their labels in, a model that reads such networks out.
+#include <filesystem>
+#include <memory>
+#include <set>
+
+#include "command.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "metanets/registry.h"
+#include "output.h"
+#include "train/metrics_log.h"
+#include "train/split.h"
+#include "train/trainer.h"
+#include "train_settings.h"
+
+namespace dws::tools {
+namespace {
+
+struct Train {
+  explicit Train(const Globals& g) : globals(g) {}
+  const Globals& globals;
+  TrainSettings settings;
+  std::vector<std::string> data, val, test;
+  std::string out, task = "classify", split, log, labels;
+  int64_t limit = 0, classes = 0;
+  bool resume = false, force = false, json = false;
+
+  int run();
+  void check_task() const;
+  bool check_outputs() const;  // whether there is a checkpoint to go on from
+  train::SplitSizes split_sizes() const;
+  void print_result(const train::TrainResult& result, const std::optional<train::Tally>& test_tally,
+                    const ModelFile& file, const Json& made_by) const;
+  std::string checkpoint() const { return out + ".ckpt"; }
+};
+
+// The three parts and the data sets they look into.
+struct Data {
+  explicit Data(train::Dataset all) : main(std::move(all)) {}
+  train::Dataset main;
+  std::optional<train::Dataset> val_set, test_set;
+  train::Part train, val, test;
+  int64_t classes = 0;
+};
+
+void warn_of_shared_images(const train::Dataset& main, const train::Dataset& other, const char* what) {
+  if (main.info().source.dump() != other.info().source.dump()) return;
+  const std::set<int64_t> ids(main.image_ids().begin(), main.image_ids().end());
+  int64_t shared = 0;
+  for (int64_t id : other.image_ids()) shared += ids.contains(id);
+  if (shared > 0)
+    log_warn(text("{}: {} of {} {} networks are of images that --data holds too", other.path(), shared,
+                  other.size(), what));
+}
+
+std::unique_ptr<Data> load(const Train& command, uint64_t seed) {
+  auto data = std::make_unique<Data>(train::Dataset::open(command.data, command.limit));
+  train::Dataset& main = data->main;
+  data->classes = main.require_labels(command.classes);
+  if (command.classes > 0) data->classes = command.classes;
+  if (!command.labels.empty())
+    data->classes = std::max(data->classes, static_cast<int64_t>(read_class_names(command.labels).size()));
+  const auto open = [&](const std::vector<std::string>& paths, std::optional<train::Dataset>& set,
+                        train::Part& part, const char* what) {
+    if (paths.empty()) return;
+    set = train::Dataset::open(paths);
+    main.info().require_same_network(set->info(), main.path(), set->path());
+    set->require_labels(data->classes);
+    set->check_values();
+    warn_of_shared_images(main, *set, what);
+    part = train::Part::all(*set);
+  };
+  main.check_values();
+  open(command.val, data->val_set, data->val, "validation");
+  open(command.test, data->test_set, data->test, "test");
+  const train::Split split =
+      train::split_by_image(main.image_ids(), main.labels(), command.split_sizes(), seed);
+  data->train = {&main, split.train};
+  if (command.val.empty()) data->val = {&main, split.val};
+  if (command.test.empty()) data->test = {&main, split.test};
+  return data;
+}
+
+void Train::check_task() const {
+  const std::vector<std::string> later{"regress", "edit", "align", "reconstruct"};
+  if (task == "classify") return;
+  for (const std::string& name : later)
+    if (task == name)
+      throw Error(ErrorKind::usage, text("--task {}: this version trains classifiers", task),
+                  "use --task classify");
+  const std::string near = nearest(task, {"classify"});
+  throw Error(ErrorKind::usage, text("unknown task '{}'", escaped(task)),
+              near.empty() ? "use --task classify" : text("did you mean '{}'?", near));
+}
+
+bool Train::check_outputs() const {
+  require_writable(out, force);
+  const bool unfinished = std::filesystem::exists(checkpoint());
+  if (unfinished && !resume && !force)
+    throw Error(ErrorKind::exists, text("{}: the checkpoint of an unfinished run is there", checkpoint()),
+                "continue it with --resume, or start over with --force");
+  if (resume && !unfinished)
+    log_info(text("{}: no checkpoint to resume: starting from the beginning", checkpoint()));
+  return resume && unfinished;
+}
+
+train::SplitSizes Train::split_sizes() const {
+  if (!split.empty()) {
+    const train::SplitSizes sizes = train::parse_split(split);
+    if ((sizes.val > 0 && !val.empty()) || (sizes.test > 0 && !test.empty()))
+      throw Error(ErrorKind::usage,
+                  text("--split {} takes a part of --data that {} gives already", split,
+                       sizes.val > 0 && !val.empty() ? "--val" : "--test"),
+                  "give that part of --split as 0");
+    return sizes;
+  }
+  if (!val.empty() && !test.empty()) return {1, 0, 0};
+  if (!val.empty()) return {0.9, 0, 0.1};
+  if (!test.empty()) return {0.9, 0.1, 0};
+  return {};
+}
+
+int Train::run() {
+  check_task();
+  settings.resolve();
+  const bool goes_on = check_outputs();
+  const train::TrainOptions& options = settings.training;
+  const std::unique_ptr<Data> sets = load(*this, options.seed);
+
+  ModelFile file;
+  file.zoo = sets->main.info();
+  file.classes = class_names(labels, sets->classes);
+  file.model = make_model<float>(settings.model, file.zoo.arch, sets->classes, settings.options);
+  file.model->init(options.seed);
+  file.normaliser = train::fit_normaliser(sets->train);
+  std::vector<std::string> inputs = data;
+  inputs.insert(inputs.end(), val.begin(), val.end());
+  inputs.insert(inputs.end(), test.begin(), test.end());
+  Json made_by = recipe(globals, inputs);
+
+  // What a checkpoint must agree on: the bytes of the data, how they are dealt out, and the model.
+  Json identity = Json::object();
+  Json hashes = Json::array();
+  for (const auto& [path, hash] : made_by.at("inputs").as_object()) hashes.push_back(hash);
+  identity.set("data", hashes);
+  Json parts = Json::array();
+  for (const train::Part* part : {&sets->train, &sets->val, &sets->test}) parts.push_back(part->size());
+  identity.set("split", parts);
+  identity.set("model", settings.model);
+  identity.set("options", file.model->config());
+  identity.set("classes", sets->classes);
+
+  train::Trainer trainer(*file.model, file.normaliser, sets->train, sets->val, options, checkpoint(),
+                         identity);
+  const int64_t done = goes_on ? trainer.resume() : 0;
+  if (goes_on) log_info(text("{}: resuming after {} of {} epochs", checkpoint(), done, options.epochs));
+  train::MetricsLog metrics(log, force, goes_on || resume, done);
+  log_info(text("{} with {} parameters; {} networks to train on, {} to validate, {} to test", settings.model,
+                file.model->params().size(), sets->train.size(), sets->val.size(), sets->test.size()));
+
+  const train::TrainResult result = trainer.run([&](const train::EpochRecord& r) {
+    metrics.write(r.to_json());
+    const std::string validation = r.val ? text(", validation {:.4f}", r.val->accuracy()) : std::string();
+    log_info(text("epoch {}/{}: loss {:.4f}, accuracy {:.4f}{}, {:.0f} networks/s", r.epoch, options.epochs,
+                  r.train.mean_loss(), r.train.accuracy(), validation, r.networks_per_second));
+  });
+  std::optional<train::Tally> test_tally;
+  if (!sets->test.empty()) test_tally = train::Predictor(*file.model, file.normaliser).evaluate(sets->test);
+
+  // No times: the same run on another machine writes the same bytes.
+  made_by.set("task", task);
+  made_by.set("model", settings.model);
+  made_by.set("train", options.to_json());
+  made_by.set("networks", parts);
+  made_by.set("epoch", result.epoch);
+  made_by.set("steps", result.steps);
+  made_by.set("train_accuracy", result.train.accuracy());
+  if (result.val) made_by.set("val_accuracy", result.val->accuracy());
+  if (test_tally) made_by.set("test_accuracy", test_tally->accuracy());
+  file.recipe = made_by;
+  save_model(out, file, force);
+  trainer.discard_checkpoint();
+  Json record = Json::object();
+  record.set("schema", "dws.train/1");
+  record.set("output", out);
+  record.set("recipe", made_by);
+  record.set("parameters", file.model->params().size());
+  record.set("seconds", result.seconds);
+  record.set("networks_per_second", result.networks_per_second);
+  metrics.write(record);
+  if (json) {
+    print(record.dump());
+  } else {
+    print_result(result, test_tally, file, made_by);
+  }
+  return 0;
+}
+
+void Train::print_result(const train::TrainResult& result, const std::optional<train::Tally>& test_tally,
+                         const ModelFile& file, const Json& made_by) const {
+  std::string line =
+      text("{}: {}, {} parameters", out, made_by.at("model").as_string(), file.model->params().size());
+  if (test_tally)
+    line += text(", test accuracy {:.4f} ({} networks)", test_tally->accuracy(), test_tally->count);
+  if (result.val) line += text(", validation {:.4f} at epoch {}", result.val->accuracy(), result.epoch);
+  line += text(", training {:.4f}, {:.1f} s, {:.0f} networks/s", result.train.accuracy(), result.seconds,
+               result.networks_per_second);
+  print(line);
+}
+
+}  // namespace
+
+void register_train(CLI::App& app, const Globals& globals, Run& run) {
+  auto command = std::make_shared<Train>(globals);
+  CLI::App* verb = app.add_subcommand("train", "train a model that reads networks");
+  verb->footer(
+      "Example:\n  dws train --data zoo.safetensors -o model.safetensors --epochs 40 --log metrics.jsonl");
+  Train& t = *command;
+  verb->add_option("--data", t.data, "zoo of labelled networks; may be repeated")
+      ->required()
+      ->allow_extra_args(false);
+  verb->add_option("-o,--output", t.out, "the model file to write")->required();
+  verb->add_option("--task", t.task, "what to learn: classify");
+  verb->add_option("--split", t.split,
+                   "TRAIN,VAL,TEST parts of --data, fractions or numbers; by image [0.8,0.1,0.1]");
+  verb->add_option("--val", t.val, "validate on this zoo instead of a part of --data")
+      ->allow_extra_args(false);
+  verb->add_option("--test", t.test, "test on this zoo instead of a part of --data")->allow_extra_args(false);
+  verb->add_option("--limit", t.limit, "use the first N networks of --data")->check(CLI::NonNegativeNumber);
+  verb->add_option("--classes", t.classes, "number of classes [largest label + 1]")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--labels", t.labels, "file with the names of the classes, one a line");
+  t.settings.add_options(*verb);
+  verb->add_option("--log", t.log, "write metrics to this file, a JSON line an epoch");
+  verb->add_flag("--resume", t.resume, "go on from the checkpoint of a run that was stopped");
+  verb->add_flag("--force", t.force, "overwrite the output, and start over if there is a checkpoint");
+  verb->add_flag("--json", t.json, "print the result as JSON");
+  verb->callback([command, &run] { run = [command] { return command->run(); }; });
+}
+
+}  // namespace dws::tools
