@@ -81,6 +81,18 @@ TEST_P(Gradient, OverwritesWhatItFindsBehindANode) {
   }
 }
 
+TEST_P(Gradient, AddsToWhatIsThere) {
+  const auto x = draw(c, c.shapes);
+  auto want = run_case(c, x).grads;
+  const auto got = run_case(c, x, {.behind_node = true, .prior = true}).grads;
+  const auto before = prior_seeds(c.shapes);
+  for (size_t i = 0; i < x.size(); ++i) {
+    for (int64_t j = 0; j < x[i].size(); ++j) want[i][j] += before[i][j];
+    SCOPED_TRACE(title(c) + ", input " + std::to_string(i));
+    DWS_EXPECT_NEAR(got[i], want[i], 1e-14);
+  }
+}
+
 TEST_P(Gradient, OfOneInputAlone) {
   const auto x = draw(c, c.shapes);
   const auto all = run_case(c, x);

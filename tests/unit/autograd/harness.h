@@ -24,7 +24,14 @@ struct Setup {
   // Puts a node between leaf and op, so that the op's gradients overwrite arena memory instead of adding to
   // zeros.
   bool behind_node = false;
+  // Each input of the op is a root too, under prior_seeds(): its gradient has something in it before the op
+  // adds its own. Only behind nodes.
+  bool prior = false;
 };
+
+inline std::vector<Tensor<double>> prior_seeds(const std::vector<Shape>& shapes) {
+  return draw_normal(shapes, 77);
+}
 
 template <class T>
 Tensor<T> copy(View<const T> v) {
@@ -75,6 +82,13 @@ Result<T> run_case(const Case& c, const std::vector<Tensor<T>>& inputs, const Se
       roots.push_back(outputs[k]);
       seeds.push_back(all_seeds[k].view());
     }
+  std::vector<Shape> input_shapes;
+  for (const Tensor<T>& t : inputs) input_shapes.push_back(t.shape());
+  const std::vector<Tensor<T>> priors = cast<T>(prior_seeds(input_shapes));
+  for (size_t i = 0; i < vars.size() && setup.prior; ++i) {
+    roots.push_back(seen[i]);
+    seeds.push_back(priors[i].view());
+  }
   tape.backward(roots, seeds);
   for (size_t i = 0; i < vars.size(); ++i)
     result.grads.push_back(setup.wanted >> i & 1 ? copy(tape.grad(vars[i])) : Tensor<T>());
