@@ -8,14 +8,14 @@
 //   heads        8         attention heads ("sab"); the last layer has one, as published
 //   norm         "batch"   before every rectifier: batch, layer, none
 //   dropout      0.0       after every rectifier
-//   residual     false     layers whose widths agree add their result to what they read before norm and
-//   rectifier head         [64]      hidden widths of the classifier final_norm   true      norm before the
-//   rectifier of the classifier's input too bias         true      one bias for each tensor, free index and
-//   channel blocks       all       array of weight_self, weight_neighbour, weight_other, weight_to_bias,
-//   bias_to_weight,
-//                          bias_to_bias
+//   residual     false     a layer whose widths agree adds its result to what came before norm and rectifier
+//   head         [64]      hidden widths of the classifier
+//   final_norm   true      norm before the rectifier in front of the pooling too
+//   bias         true      one bias for each tensor, free index and channel
+//   blocks       all       array out of weight_self, weight_neighbour, weight_other, weight_to_bias,
+//                          bias_to_weight, bias_to_bias
 //   diagonal     false     only blocks between tensors of one layer or with a group of neurons in common
-//   layer_skip   false     each layer adds a linear map, one for all tensors, of its input
+//   layer_skip   false     each layer adds a linear map of its input, one map for all tensors
 //   input_skip   false     the last layer's result adds such a map of the network's input
 //   broadcast_last false   see DwsLayerOptions ("sab")
 #pragma once

@@ -6,9 +6,8 @@
 // - FC, Gamma: 1 / (2 L), their biases likewise, summed into the one bias of the target;
 // - Lambda: -1 / (2 L) of the global product (the published set layer subtracts);
 // - lin_all, lin_n, lin_m, lin_both: 1 / (8 L); own element, pooled over inputs, over outputs, over both;
-// - modules with one value for all output neurons (published blocks to weight L-1, from weight L-2 and from
-// biases
-//   below L-2): copies of it;
+// - modules with one value for all output neurons (published blocks to weight L-1 from weight L-2 and from
+//   biases before b_{L-2}): copies of it;
 // - attention, skips, BatchNorm, classifier: 1.
 // Its transpose takes gradients of our parameters to gradients of the published ones.
 #pragma once

@@ -13,15 +13,17 @@ namespace dws {
 
 std::vector<std::string> model_names();  // "dws", "mlp", "stats"
 
-// Builds an untrained model for networks of `arch` with `outputs` outputs. `config` is a JSON object of the model's
-// own options (defaults for what is missing; unknown keys are refused with a suggestion). Throws Error{usage}.
+// Builds an untrained model for networks of `arch` with `outputs` outputs. `config` is a JSON object of the
+// model's own options (defaults for what is missing; unknown keys are refused with a suggestion). Throws
+// Error{usage}.
 template <class T>
-std::unique_ptr<Model<T>> make_model(const std::string& kind, const MlpArch& arch, int64_t outputs, const Json& config);
+std::unique_ptr<Model<T>> make_model(const std::string& kind, const MlpArch& arch, int64_t outputs,
+                                     const Json& config);
 
 // A trained model with what is needed to use it.
 struct ModelFile {
   std::unique_ptr<Model<float>> model;
-  ZooInfo zoo;                       // the kind of networks it reads
+  ZooInfo zoo;  // the kind of networks it reads
   weights::Normaliser normaliser;
   std::vector<std::string> classes;  // names, "0".."9" unless given
   Json recipe;                       // how it was trained

@@ -18,20 +18,20 @@ struct DwsLayerOptions {
   bool attention = false;  // SetAttention in place of DeepSets wherever two tensors share a group of neurons
   int64_t heads = 8;
   bool skip = false;  // + x S, one linear map shared by all tensors
-  // The published attention layer gives every output neuron of the last weight the same value in the block
-  // that comes from the weight before it. Only with `attention`; the linear layer holds that as a special
-  // case.
+  // Attention from the last weight but one to the last gives all output neurons one value, as published. (The
+  // linear layer holds that as a special case.)
   bool broadcast_last = false;
 };
 
 // F -> G channels. With sum (or mean) pooling the linear layer spans every linear map that commutes with the
-// group, each coefficient once. Written as sums over the entries' axes, M_i with row and column pools r, c,
-// a:
-//   axis k:  u_k = [V_k, r and c of the matrices lying on k]     y_k = u_k P_k   -> V_k', a row or column
-//   term for M_i' global:  z = [red V_k ..., a_i ..., s] W + bias                              -> added to
-//   everything M_i'[r, c] = M_i[r, c] A_i + row_i[r] + col_i[c] + z_i       V_k' = y_k + z_k       s' = z_s
-// A DeepSets block x Gamma - red(x) Lambda is the pair (P_k, -W); Hartford's four terms of a matrix to itself
-// are A, two blocks of P and one of W.
+// group, each coefficient once. M_i has row, column and total pools r_i, c_i, a_i:
+//
+//   axis k    u_k = [V_k, r_i and c_i of the matrices lying on k],   y_k = u_k P_k
+//   global    z = [red V_k ..., a_i ..., s] W + bias
+//   result    V_k' = y_k + z,   s' = z,   M_i'[r, c] = M_i[r, c] A_i + y_row[r] + y_col[c] + z
+//
+// (each target its own columns of y and z). A DeepSets block x Gamma - red(x) Lambda is the pair (P_k, -W);
+// Hartford's four terms of a matrix to itself are A, two blocks of P and one of W.
 template <class T>
 class DwsLayer {
  public:

@@ -2,9 +2,10 @@
 // and where each number of the flat parameter vector goes.
 //
 // With g(t) the number of axes of tensor t that a group moves:
-//   matrix  g = 2  features M (B, R, C, F), R and C the two axes in the tensor's order          (interior
-//   weights) vector  g = 1  all vectors of group k side by side: V_k (B, d_k, m_k F)      (first and last
-//   weight, hidden bias) scalar  g = 0  all scalars side by side: s (B, m_s F) (the output bias)
+//   matrix, g = 2: features M (B, R, C, F), R and C its two axes in the tensor's order (interior weights);
+//   vector, g = 1: all vectors of group k side by side in V_k (B, d_k, m_k F) (first and last weight, hidden
+//                  biases);
+//   scalar, g = 0: all scalars side by side in s (B, m_s F) (the output bias).
 // The m free indices of a tensor (product of its free axes, row-major) are folded into the channels,
 // index-major: column (offset + free index) * F + channel.
 #pragma once
