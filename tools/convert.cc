@@ -40,13 +40,30 @@ struct Joined {
 };
 
 Json psnr_summary(const std::vector<float>& psnr) {
+  if (psnr.empty()) return {};
   double sum = 0;
   for (float p : psnr) sum += p;
   Json json = Json::object();
+  json.set("networks", static_cast<int64_t>(psnr.size()));
   json.set("psnr_mean", sum / static_cast<double>(psnr.size()));
   json.set("psnr_min", static_cast<double>(*std::min_element(psnr.begin(), psnr.end())));
   json.set("psnr_max", static_cast<double>(*std::max_element(psnr.begin(), psnr.end())));
   return json;
+}
+
+// What the pieces' fits have in common: --shard, for one, is not true of the whole.
+Json common_fit(const std::vector<Zoo>& zoos) {
+  const Json& first = zoos.front().info().fit;
+  if (!first.is_object()) return first;
+  Json fit = Json::object();
+  for (const auto& [key, value] : first.as_object()) {
+    const auto same = [&](const Zoo& zoo) {
+      const Json* other = zoo.info().fit.find(key);
+      return other && other->dump() == value.dump();
+    };
+    if (std::all_of(zoos.begin(), zoos.end(), same)) fit.set(key, value);
+  }
+  return fit;
 }
 
 struct Convert {
@@ -60,7 +77,7 @@ struct Convert {
   int run() const;
   Joined join_inputs() const;
   void select(std::vector<Place>& places) const;
-  void write_singles(const Joined& joined, const ZooInfo& info) const;
+  void write_singles(const Joined& joined, ZooInfo info) const;
 };
 
 Joined Convert::join_inputs() const {
@@ -96,7 +113,7 @@ void Convert::select(std::vector<Place>& places) const {
   places = std::vector<Place>(places.begin() + begin, places.begin() + end);
 }
 
-void Convert::write_singles(const Joined& joined, const ZooInfo& info) const {
+void Convert::write_singles(const Joined& joined, ZooInfo info) const {
   // A folder may hold anything, so that even --force does not remove one.
   if (std::error_code ignored; fs::exists(out) && !fs::is_empty(out, ignored))
     throw Error(ErrorKind::exists, text("{}: is there already and not empty", out), "choose another folder");
@@ -117,8 +134,10 @@ void Convert::write_singles(const Joined& joined, const ZooInfo& info) const {
     const Place& place = joined.places[i];
     const std::string name = text("network_{:06}.safetensors", i);
     const float* numbers = joined.read(static_cast<int64_t>(i));
-    write_network((fs::path(temporary) / name).string(), info, {numbers, joined.numbers.size()}, {}, false);
     const Zoo& zoo = joined.zoo(place);
+    const std::optional<float> psnr = zoo.psnr(place.index);
+    info.summary = psnr ? psnr_summary({*psnr}) : Json();
+    write_network((fs::path(temporary) / name).string(), info, {numbers, joined.numbers.size()}, {}, false);
     const int64_t label = zoo.has_labels() ? zoo.label(place.index) : -1;
     table += text("{},{},{}\n", name, label < 0 ? std::string() : text("{}", label), place.image_id);
   }
@@ -133,6 +152,7 @@ int Convert::run() const {
   select(joined.places);
   const auto count = static_cast<int64_t>(joined.places.size());
   ZooInfo info = joined.zoos.front().info();
+  info.fit = common_fit(joined.zoos);
   if (single) {
     write_singles(joined, info);
   } else {
@@ -147,7 +167,7 @@ int Convert::run() const {
       if (const std::optional<float> p = zoo.psnr(place.index)) psnr.push_back(*p);
     }
     if (static_cast<int64_t>(psnr.size()) != count) psnr.clear();
-    info.summary = psnr.empty() ? Json() : psnr_summary(psnr);
+    info.summary = psnr_summary(psnr);
     ZooContent content;
     content.info = info;
     content.count = count;

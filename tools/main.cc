@@ -1,5 +1,5 @@
 // dws: the verbs, the options all of them have, and the one place where errors end.
-#include <unistd.h>
+#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -197,6 +197,7 @@ int complain(const std::string& message, const std::string& advice) {
 int main(int argc, char** argv) {
   using namespace dws::tools;
   dws::install_interrupt_handler();
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is a failed write, to be said in words
   try {
     return run_main(std::vector<std::string>(argv + (argc > 0), argv + argc));
   } catch (const ClosedPipe&) {

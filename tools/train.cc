@@ -55,7 +55,7 @@ void warn_of_shared_images(const train::Dataset& main, const train::Dataset& oth
                   other.size(), what));
 }
 
-std::unique_ptr<Data> load(const Train& command, uint64_t seed) {
+std::unique_ptr<Data> load(const Train& command, const train::SplitSizes& sizes, uint64_t seed) {
   auto data = std::make_unique<Data>(train::Dataset::open(command.data, command.limit));
   train::Dataset& main = data->main;
   data->classes = main.require_labels(command.classes);
@@ -75,8 +75,7 @@ std::unique_ptr<Data> load(const Train& command, uint64_t seed) {
   main.check_values();
   open(command.val, data->val_set, data->val, "validation");
   open(command.test, data->test_set, data->test, "test");
-  const train::Split split =
-      train::split_by_image(main.image_ids(), main.labels(), command.split_sizes(), seed);
+  const train::Split split = train::split_by_image(main.image_ids(), main.labels(), sizes, seed);
   data->train = {&main, split.train};
   if (command.val.empty()) data->val = {&main, split.val};
   if (command.test.empty()) data->test = {&main, split.test};
@@ -125,9 +124,10 @@ train::SplitSizes Train::split_sizes() const {
 int Train::run() {
   check_task();
   settings.resolve();
+  const train::SplitSizes sizes = split_sizes();
   const bool goes_on = check_outputs();
   const train::TrainOptions& options = settings.training;
-  const std::unique_ptr<Data> sets = load(*this, options.seed);
+  const std::unique_ptr<Data> sets = load(*this, sizes, options.seed);
 
   ModelFile file;
   file.zoo = sets->main.info();
