@@ -163,13 +163,16 @@ static void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const floa
   multiply(R * C, G, F, {x, F, 1, w, G, y, G, row, col, C}, false);
 }
 
-// Squares of 16 x 16: both sides stay in the first-level cache.
+// Squares of 16 x 16 through a buffer: reads and writes run along lines, however far apart the rows lie.
 static void transpose(int64_t rows, int64_t cols, const float* in, float* out) noexcept {
+  float square[16][16];
   for (int64_t r = 0; r < rows; r += 16)
     for (int64_t c = 0; c < cols; c += 16) {
-      const int64_t r_end = rows - r < 16 ? rows : r + 16, c_end = cols - c < 16 ? cols : c + 16;
-      for (int64_t i = r; i < r_end; ++i)
-        for (int64_t j = c; j < c_end; ++j) out[j * rows + i] = in[i * cols + j];
+      const int64_t height = rows - r < 16 ? rows - r : 16, width = cols - c < 16 ? cols - c : 16;
+      for (int64_t i = 0; i < height; ++i)
+        for (int64_t j = 0; j < width; ++j) square[j][i] = in[(r + i) * cols + c + j];
+      for (int64_t j = 0; j < width; ++j)
+        for (int64_t i = 0; i < height; ++i) out[(c + j) * rows + r + i] = square[j][i];
     }
 }
 

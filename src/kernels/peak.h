@@ -8,7 +8,7 @@ namespace dws::kernels {
 double measure_fma_gflops(double seconds);
 
 // a = b + s c on three arrays of 85 MiB, one thread: 10^9 bytes a second, counting two reads and one write.
-// Best pass within about `seconds`, two passes at least. Throws std::bad_alloc.
+// Best sixteenth of a pass within about `seconds`, two passes at least. Throws std::bad_alloc.
 double measure_memory_gbs(double seconds);
 
 }  // namespace dws::kernels
