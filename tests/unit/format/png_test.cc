@@ -81,10 +81,11 @@ TEST(Png, RoundTrip) {
 TEST(Png, WriterRefusesSizes) {
   const TempDir dir;
   const uint8_t pixel[4] = {};
-  for (const auto& [h, w, c] :
+  for (const auto& size :
        {std::array<int64_t, 3>{0, 1, 1}, {1, 0, 1}, {1, 1, 2}, {1, 1, 4}, {40'000, 1, 1}}) {
-    EXPECT_TRUE(throws_error(ErrorKind::bad_value, [&] { write_png(dir / "x.png", pixel, h, w, c, false); }))
-        << h << w << c;
+    EXPECT_TRUE(throws_error(ErrorKind::bad_value,
+                             [&] { write_png(dir / "x.png", pixel, size[0], size[1], size[2], false); }))
+        << size[0] << size[1] << size[2];
   }
   write_png(dir / "x.png", pixel, 1, 1, 1, false);
   expect_error(ErrorKind::exists, [&] { write_png(dir / "x.png", pixel, 1, 1, 1, false); });

@@ -82,7 +82,8 @@ TEST(ZooInfo, RefusesWhatIsWrong) {
       {R"({"arch":[2,1],"image_height":-1})", "image_height"},
       {R"({"arch":[2,1],"image_width":1.5})", "image_width"},
   };
-  for (const auto& [json, substring] : wrong) {
+  for (const auto& [bad, part] : wrong) {
+    const char *json = bad, *substring = part;  // clang 14 captures no structured binding
     EXPECT_TRUE(throws_error(
         ErrorKind::bad_schema, [&] { from_text(json); }, substring))
         << json;
