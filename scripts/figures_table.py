@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Figures of the README: collected from a run's files into JSON, and from JSON into the README's tables.
+
+usage: figures_table.py collect WORK -o JSON      WORK: what scripts/figures_inr.sh left
+       figures_table.py readme [--check] [ROOT]   rewrites the tables of ROOT/README.md, or only says whether they are right
+
+A table stands between `<!-- figures:NAME begin -->` and `<!-- figures:NAME end -->` and is made from
+tests/bench/results/NAME.json alone.
+"""
+import json
+import os
+import re
+import sys
+
+SCHEMA = "dws.figures.inr/1"
+RESULTS = os.path.join("tests", "bench", "results")
+MARKED = re.compile(r"<!-- figures:(\w+) begin -->\n(.*?)<!-- figures:\1 end -->", re.DOTALL)
+
+
+class Failure(Exception):
+    """Said in one line by main."""
+
+
+def read_json(path):
+    try:
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)
+    except (OSError, ValueError) as e:
+        raise Failure(f"{path}: {e}") from None
+
+
+def write_whole(path, text):
+    """The file appears whole or not at all."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path + ".part", "w", encoding="utf-8") as f:
+        f.write(text)
+    os.replace(path + ".part", path)
+
+
+def processor():
+    """The machine's processor as Linux names it, and how many of its cores this process may use."""
+    name = "unknown processor"
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            name = re.search(r"^model name\s*:\s*(.*)$", f.read(), re.MULTILINE).group(1)
+    except (OSError, AttributeError):
+        pass
+    return name, len(os.sched_getaffinity(0))
+
+
+def last_json_line(path):
+    """The last record of a JSON Lines file."""
+    try:
+        with open(path, encoding="utf-8") as f:
+            lines = [line for line in f if line.strip()]
+        return json.loads(lines[-1])
+    except (OSError, ValueError, IndexError) as e:
+        raise Failure(f"{path}: {e}") from None
+
+
+def collect(work, out):
+    """fit.json, and for each NAME of models.txt ("NAME<tab>label") NAME.json: the summaries the verbs printed."""
+    fit = last_json_line(os.path.join(work, "fit.json"))
+    rows = []
+    try:
+        with open(os.path.join(work, "models.txt"), encoding="utf-8") as f:
+            names = [line.rstrip("\n").split("\t") for line in f if line.strip()]
+    except OSError as e:
+        raise Failure(e) from None
+    for name, label in names:
+        rows.append({"model": label, **last_json_line(os.path.join(work, f"{name}.json"))})
+    name, cores = processor()
+    figures = {"schema": SCHEMA, "processor": name, "cores": cores, "fit": fit, "models": rows}
+    write_whole(out, json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
+
+
+def table(figures):
+    """The README's table of one JSON file."""
+    if figures["schema"] != SCHEMA:
+        raise Failure(f"schema is {figures['schema']!r}, expected {SCHEMA!r}")
+    lines = ["| model | parameters | accuracy on unseen networks | training |", "|---|---|---|---|"]
+    for row in figures["models"]:
+        accuracy = 100 * row["recipe"]["test_accuracy"]
+        lines.append(f"| {row['model']} | {row['parameters']:,} | {accuracy:.1f} % | {row['seconds'] / 60:.0f} min |")
+    train, _, test = figures["models"][0]["recipe"]["networks"]
+    fit = figures["fit"]
+    lines += ["", f"{train:,} networks to train on and {test:,} to test on; mean PSNR of the fits {fit['psnr_mean']:.1f} dB; "
+                  f"{figures['cores']} cores ({figures['processor']})."]
+    return "\n".join(lines) + "\n"
+
+
+def readme(root, check):
+    path = os.path.join(root, "README.md")
+    try:
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+    except OSError as e:
+        raise Failure(e) from None
+    used = set()
+
+    def replace(match):
+        name = match.group(1)
+        used.add(name)
+        source = os.path.join(root, RESULTS, f"{name}.json")
+        try:
+            made = table(read_json(source))
+        except (KeyError, IndexError, TypeError) as e:
+            raise Failure(f"{source}: {type(e).__name__} {e}") from None
+        return f"<!-- figures:{name} begin -->\n{made}<!-- figures:{name} end -->"
+
+    made = MARKED.sub(replace, text)
+    if made.count("<!-- figures:") != 2 * len(used):
+        raise Failure(f"{path}: a mark of a table is alone, or a table stands twice")
+    if made == text:
+        return 0
+    if check:
+        raise Failure(f"{path}: a table is not what its JSON says: run scripts/figures_table.py readme")
+    write_whole(path, made)
+    return 0
+
+
+def main():
+    args = sys.argv[1:]
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+    try:
+        if len(args) == 4 and args[0] == "collect" and args[2] == "-o":
+            collect(args[1], args[3])
+        elif args[:1] == ["readme"] and len(args) <= 3:
+            rest = [a for a in args[1:] if a != "--check"]
+            readme(rest[0] if rest else root, "--check" in args)
+        else:
+            print(__doc__, file=sys.stderr)
+            return 2
+    except Failure as e:
+        print(f"figures_table.py: {e}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
