@@ -61,7 +61,12 @@ std::string short_name(const std::string& name) {
   return mark == std::string::npos ? name : name.substr(mark);
 }
 
-// The second column of a TSV by its first; red where the zoo knows better.
+bool is_number(const std::string& word) {
+  return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// The second column of a TSV by its first; red where the zoo knows better. Class names cannot be compared
+// with labels: they are never red.
 std::vector<Caption> read_captions(const std::string& file, const Zoo& zoo,
                                    const std::vector<int64_t>& indices) {
   std::unordered_map<std::string, std::string> by_name;
@@ -77,7 +82,8 @@ std::vector<Caption> read_captions(const std::string& file, const Zoo& zoo,
     if (found == by_name.end()) continue;
     any = true;
     captions.back().text = found->second;
-    captions.back().alarm = zoo.label(i) >= 0 && found->second != text("{}", zoo.label(i));
+    captions.back().alarm =
+        zoo.label(i) >= 0 && is_number(found->second) && found->second != text("{}", zoo.label(i));
   }
   if (!any)
     throw Error(ErrorKind::mismatch, text("{}: no line names one of the drawn networks", file),
