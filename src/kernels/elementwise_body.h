@@ -47,7 +47,7 @@ static void scale(int64_t n, float factor, const float* a, float* y, bool accumu
 
 static void relu(int64_t n, const float* a, float* y) noexcept {
   each(n, [&](int64_t i, int64_t lanes)
-              DWS_INLINED { store_n(y + i, max(load_n(a + i, lanes), zero()), lanes); });
+              DWS_INLINED { store_n(y + i, max(zero(), load_n(a + i, lanes)), lanes); });
 }
 
 static void relu_backward(int64_t n, const float* y, const float* dy, float* dx, bool accumulate) noexcept {

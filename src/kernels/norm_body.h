@@ -53,7 +53,7 @@ static void affine(int64_t rows, int64_t C, const float* x, const float* a, cons
   for (int64_t r = 0; r < rows; ++r, x += C, y += C)
     each(C, [&](int64_t c, int64_t lanes) DWS_INLINED {
       const Vec value = fma(load_n(x + c, lanes), load_n(a + c, lanes), load_n(b + c, lanes));
-      store_n(y + c, with_relu ? max(value, zero()) : value, lanes);
+      store_n(y + c, with_relu ? max(zero(), value) : value, lanes);
     });
 }
 

@@ -25,7 +25,7 @@ void scale(int64_t n, T factor, const T* a, T* y, bool accumulate) noexcept {
 
 template <class T>
 void relu(int64_t n, const T* a, T* y) noexcept {
-  for (int64_t i = 0; i < n; ++i) y[i] = real_part(a[i]) > 0 ? a[i] : T(0);
+  for (int64_t i = 0; i < n; ++i) y[i] = real_part(a[i]) < 0 ? T(0) : a[i];
 }
 
 template <class T>

@@ -24,7 +24,7 @@ void affine(int64_t rows, int64_t C, const T* x, const T* a, const T* b, bool wi
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < C; ++c) {
       const T value = x[r * C + c] * a[c] + b[c];
-      y[r * C + c] = with_relu && !(real_part(value) > 0) ? T(0) : value;
+      y[r * C + c] = with_relu && real_part(value) < 0 ? T(0) : value;
     }
 }
 

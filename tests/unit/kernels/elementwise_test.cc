@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 #include "harness.h"
+#include "kernels/norm.h"
 
 namespace dws::kernels {
 namespace {
@@ -34,6 +35,23 @@ TEST(Elementwise, AccumulatingKernelsMatchTheTwin) {
               dropout(n, p, uint64_t{0x123456789ABCDEF0}, uint64_t{1} << 40, in[0], out[0], accumulate);
             });
     }
+}
+
+TEST(Elementwise, ReluLetsNaNThrough) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  double twin[1] = {nan};
+  relu<double>(1, twin, twin);
+  EXPECT_TRUE(std::isnan(twin[0]));
+  for (Isa isa : available_isas()) {
+    set_isa(isa);
+    std::vector<float> x(37, -1.0f), one(1, 1.0f), none(1, 0.0f);
+    x[3] = x[36] = std::numeric_limits<float>::quiet_NaN();
+    std::vector<float> y = x;
+    relu<float>(37, y.data(), y.data());
+    EXPECT_TRUE(std::isnan(y[3]) && std::isnan(y[36]) && y[4] == 0) << to_string(isa);
+    affine<float>(37, 1, x.data(), one.data(), none.data(), true, x.data());
+    EXPECT_TRUE(std::isnan(x[3]) && std::isnan(x[36]) && x[4] == 0) << to_string(isa);
+  }
 }
 
 TEST(Elementwise, InAndOutMayBeTheSame) {
