@@ -83,6 +83,8 @@ TEST(Trainer, LearnsToTellClassesApart) {
   int64_t best = 0;
   for (const EpochRecord& r : records) best = std::max(best, r.val->correct);
   EXPECT_EQ(result.val->correct, best);
+  ASSERT_TRUE(result.epoch >= 1 && result.epoch <= 15);
+  EXPECT_EQ(records[static_cast<size_t>(result.epoch - 1)].val->loss, result.val->loss);
 }
 
 TEST(Trainer, SameBitsOnAnyNumberOfThreads) {
