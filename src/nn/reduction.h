@@ -14,8 +14,8 @@ ops::Reduction parse_reduction(std::string_view name);  // throws Error{usage}
 const char* reduction_name(ops::Reduction kind) noexcept;
 
 // Root mean square of `count` pooled numbers over that of one of them, for rectified standard normal numbers:
-// what an initialisation has to divide by. Exact for mean and sum; for max sqrt(1 + 2 ln n), within 25 % for n
-// up to 4096.
+// what an initialisation has to divide by. Exact for mean and sum; for max sqrt(1 + 2 ln n), within 25 % for
+// n up to 4096.
 double pooled_gain(ops::Reduction kind, int64_t count) noexcept;
 
 }  // namespace dws::nn

@@ -1,5 +1,5 @@
-// Input normalisation that respects the symmetry: one mean and deviation for each tensor and each index of its free
-// axes (an input coordinate, an output neuron), pooled over the permuted axes and over networks.
+// Input normalisation that respects the symmetry: one mean and deviation for each tensor and each index of
+// its free axes (an input coordinate, an output neuron), pooled over the permuted axes and over networks.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct Normaliser {
   static Normaliser identity(int64_t params);
 };
 
-// Over networks 0 .. count-1, read by `read(i, out)`. Sums in double, in order: the same on any number of threads.
-// A deviation of zero gives scale 1.
+// Over networks 0 .. count-1, read by `read(i, out)`. Sums in double, in order: the same on any number of
+// threads. A deviation of zero gives scale 1.
 Normaliser fit_normaliser(const symmetry::Layout& layout, int64_t count,
                           const std::function<void(int64_t, std::span<float>)>& read);
 

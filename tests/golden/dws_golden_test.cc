@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "core/text.h"
 #include "kernels/optimizer.h"
 #include "metanets/published.h"
 #include "testing.h"
@@ -57,8 +58,8 @@ struct Case {
     for (int64_t b = 0; b < batch; ++b) {
       T* write = x.data() + b * arch.param_count();
       for (int i = 0; i < arch.layers(); ++i) {
-        const std::vector<double> w = published("in.W" + std::to_string(i));
-        const std::vector<double> bias = published("in.b" + std::to_string(i));
+        const std::vector<double> w = published(text("in.W{}", i));
+        const std::vector<double> bias = published(text("in.b{}", i));
         const int64_t n = arch.weight_size(i), m = arch.bias_size(i);
         for (int64_t out = 0; out < m; ++out)
           for (int64_t in = 0; in < n / m; ++in) *write++ = static_cast<T>(w[size_t(b * n + in * m + out)]);
@@ -89,13 +90,13 @@ struct Case {
       const T* read = flat.data() + b * arch.param_count() * channels;
       for (int i = 0; i < arch.layers(); ++i) {
         const int64_t m = arch.bias_size(i), in_count = arch.weight_size(i) / m;
-        std::vector<double>& w = result["W" + std::to_string(i)];
+        std::vector<double>& w = result[text("W{}", i)];
         for (int64_t in = 0; in < in_count; ++in)
           for (int64_t out = 0; out < m; ++out)
             for (int64_t c = 0; c < channels; ++c)
               w.push_back(static_cast<double>(read[(out * in_count + in) * channels + c]));
         read += arch.weight_size(i) * channels;
-        std::vector<double>& bias = result["b" + std::to_string(i)];
+        std::vector<double>& bias = result[text("b{}", i)];
         bias.insert(bias.end(), read, read + m * channels);
         read += m * channels;
       }
@@ -120,13 +121,13 @@ void check_evaluation(const std::string& name) {
   for (size_t i = 0; i < trace.size(); ++i) {
     const size_t number = (i + 1) / 2 * static_cast<size_t>(stride) - (i % 2 ? 1 : 0);
     for (const auto& [tensor, values] : c.by_tensor(trace[i])) {
-      const std::string entry = "layer" + std::to_string(number) + "." + tensor;
+      const std::string entry = text("layer{}.{}", number, tensor);
       EXPECT_LE(difference(values, c.published(entry)), kFloat) << entry;
       ++checked;
     }
   }
   for (const auto& [tensor, values] : c.by_tensor(last))
-    EXPECT_LE(difference(values, c.published("equiv." + tensor)), kFloat) << tensor;
+    EXPECT_LE(difference(values, c.published(text("equiv.{}", tensor))), kFloat) << tensor;
   EXPECT_EQ(checked, 2 * c.arch.layers() * (2 * static_cast<int>(c.net->layers().size()) - 1));
 }
 
