@@ -7,18 +7,27 @@ namespace dws::kernels::DWS_ISA {
 
 inline constexpr int64_t kRowsPerBlock = 64;  // summed in float, then folded into double
 
-// Two sums a column: terms(at, c, lanes, s0, s1) adds the terms of the elements at x[at...], column c on.
+// Two sums a column: terms(at, c, lanes, s0, s1) adds the terms of the elements at x[at...], column c on. Four
+// pairs of sums take the rows in turn, so that an addition does not wait for the one before it.
 template <class Terms>
 DWS_INLINE void column_pairs(int64_t rows, int64_t C, double* sum0, double* sum1, Terms terms) {
   for (int64_t c = 0; c < C; ++c) sum0[c] = sum1[c] = 0;
   for (int64_t first = 0; first < rows; first += kRowsPerBlock) {
     const int64_t end = rows - first < kRowsPerBlock ? rows : first + kRowsPerBlock;
     each(C, [&](int64_t c, int64_t lanes) DWS_INLINED {
-      Vec s0 = zero(), s1 = zero();
-      for (int64_t r = first; r < end; ++r) terms(r * C + c, c, lanes, s0, s1);
+      Vec s0[4] = {zero(), zero(), zero(), zero()}, s1[4] = {zero(), zero(), zero(), zero()};
+      int64_t r = first;
+      for (; r + 4 <= end; r += 4) {
+        terms(r * C + c, c, lanes, s0[0], s1[0]);
+        terms((r + 1) * C + c, c, lanes, s0[1], s1[1]);
+        terms((r + 2) * C + c, c, lanes, s0[2], s1[2]);
+        terms((r + 3) * C + c, c, lanes, s0[3], s1[3]);
+      }
+      for (; r < end; ++r) terms(r * C + c, c, lanes, s0[0], s1[0]);
+      const Vec t0 = (s0[0] + s0[1]) + (s0[2] + s0[3]), t1 = (s1[0] + s1[1]) + (s1[2] + s1[3]);
       for (int64_t j = 0; j < lanes; ++j) {
-        sum0[c + j] += static_cast<double>(s0[j]);
-        sum1[c + j] += static_cast<double>(s1[j]);
+        sum0[c + j] += static_cast<double>(t0[j]);
+        sum1[c + j] += static_cast<double>(t1[j]);
       }
     });
   }
@@ -50,23 +59,32 @@ static void affine_backward_sums(int64_t rows, int64_t C, const float* x, const 
 
 static void affine(int64_t rows, int64_t C, const float* x, const float* a, const float* b, bool with_relu,
                    float* y) noexcept {
-  for (int64_t r = 0; r < rows; ++r, x += C, y += C)
+  for (int64_t first = 0; first < rows; first += kRowsPerBlock) {
+    const int64_t end = rows - first < kRowsPerBlock ? rows : first + kRowsPerBlock;
     each(C, [&](int64_t c, int64_t lanes) DWS_INLINED {
-      const Vec value = fma(load_n(x + c, lanes), load_n(a + c, lanes), load_n(b + c, lanes));
-      store_n(y + c, with_relu ? max(zero(), value) : value, lanes);
+      const Vec va = load_n(a + c, lanes), vb = load_n(b + c, lanes);
+      for (int64_t r = first; r < end; ++r) {
+        const Vec value = fma(load_n(x + r * C + c, lanes), va, vb);
+        store_n(y + r * C + c, with_relu ? max(zero(), value) : value, lanes);
+      }
     });
+  }
 }
 
 static void affine_backward(int64_t rows, int64_t C, const float* x, const float* y, const float* dy,
                             const float* p, const float* q, const float* r, float* dx,
                             bool accumulate) noexcept {
-  for (int64_t row = 0; row < rows; ++row)
+  for (int64_t first = 0; first < rows; first += kRowsPerBlock) {
+    const int64_t end = rows - first < kRowsPerBlock ? rows : first + kRowsPerBlock;
     each(C, [&](int64_t c, int64_t lanes) DWS_INLINED {
-      const int64_t at = row * C + c;
-      const Vec g = masked_gradient(y, dy, at, lanes);
-      const Vec linear = fma(load_n(q + c, lanes), load_n(x + at, lanes), load_n(r + c, lanes));
-      put_n(dx + at, fma(load_n(p + c, lanes), g, linear), lanes, accumulate);
+      const Vec vp = load_n(p + c, lanes), vq = load_n(q + c, lanes), vr = load_n(r + c, lanes);
+      for (int64_t row = first; row < end; ++row) {
+        const int64_t at = row * C + c;
+        const Vec g = masked_gradient(y, dy, at, lanes);
+        put_n(dx + at, fma(vp, g, fma(vq, load_n(x + at, lanes), vr)), lanes, accumulate);
+      }
     });
+  }
 }
 
 static void layer_norm(int64_t rows, int64_t C, const float* x, const float* gamma, const float* beta,
