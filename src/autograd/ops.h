@@ -29,11 +29,14 @@ template <class T> Var<T> add(Var<T> a, Var<T> b);  // same shapes
 template <class T> Var<T> sub(Var<T> a, Var<T> b);
 template <class T> Var<T> scale(Var<T> a, T factor);
 template <class T> Var<T> relu(Var<T> a);
-// Keeps each element with probability 1 - p and scales it by 1 / (1 - p); identity outside training.
-// The mask is recomputed from the counter in backward, not stored. Throws Error{bad_value} unless p is in [0, 1).
-template <class T> Var<T> dropout(Var<T> a, double p);
 // Softmax over the last axis.
 template <class T> Var<T> softmax(Var<T> a);
+
+// --- dropout (ops_dropout.cc) -----------------------------------------------------------------------------------
+// a (B, ..., C): keeps each channel of each network, at all positions alike, with probability 1 - p and scales it by
+// 1 / (1 - p); for a (B, C) that is dropout of single numbers. Identity outside training. Throws Error{bad_value} unless
+// p is in [0, 1). Why whole channels: dropout_mask.h.
+template <class T> Var<T> dropout(Var<T> a, double p);
 
 // --- shape and broadcast (ops_shape.cc) -------------------------------------------------------------------------
 template <class T> Var<T> reshape(Var<T> a, const Shape& shape);  // no copy

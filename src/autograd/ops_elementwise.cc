@@ -51,21 +51,6 @@ class Relu final : public Primitive<T> {
 };
 
 template <class T>
-class Dropout final : public Primitive<T> {
- public:
-  Dropout(double p, uint64_t seed, uint64_t stream) : p_(p), seed_(seed), stream_(stream) {}
-  std::string_view name() const noexcept override { return "dropout"; }
-  void vjp(const VjpArgs<T>& a) const override {
-    const View<const T>& dy = a.cotangents[0];
-    kernels::dropout(dy.size(), p_, seed_, stream_, dy.data, a.grads[0].data, a.grads[0].accumulate);
-  }
-
- private:
-  double p_;
-  uint64_t seed_, stream_;
-};
-
-template <class T>
 class Softmax final : public Primitive<T> {
  public:
   std::string_view name() const noexcept override { return "softmax"; }
@@ -122,18 +107,6 @@ Var<T> relu(Var<T> a) {
 }
 
 template <class T>
-Var<T> dropout(Var<T> a, double p) {
-  const Var<T> inputs[] = {a};
-  Tape<T>& tape = tape_of<T>("dropout", inputs);
-  require_probability("dropout", p);
-  if (!tape.training() || p == 0) return a;
-  const uint64_t stream = tape.next_stream();
-  const View<T> y = tape.allocate(a.shape());
-  kernels::dropout(y.size(), p, tape.seed(), stream, a.data(), y.data, false);
-  return tape.record(inputs, y, rule_for<Dropout<T>, T>(tape, inputs, p, tape.seed(), stream));
-}
-
-template <class T>
 Var<T> softmax(Var<T> a) {
   const Var<T> inputs[] = {a};
   Tape<T>& tape = tape_of<T>("softmax", inputs);
@@ -143,12 +116,11 @@ Var<T> softmax(Var<T> a) {
   return tape.record(inputs, y, rule_for<Softmax<T>, T>(tape, inputs));
 }
 
-#define DWS_INSTANTIATE(T)                 \
-  template Var<T> add(Var<T>, Var<T>);     \
-  template Var<T> sub(Var<T>, Var<T>);     \
-  template Var<T> scale(Var<T>, T);        \
-  template Var<T> relu(Var<T>);            \
-  template Var<T> dropout(Var<T>, double); \
+#define DWS_INSTANTIATE(T)             \
+  template Var<T> add(Var<T>, Var<T>); \
+  template Var<T> sub(Var<T>, Var<T>); \
+  template Var<T> scale(Var<T>, T);    \
+  template Var<T> relu(Var<T>);        \
   template Var<T> softmax(Var<T>);
 DWS_INSTANTIATE(float)
 DWS_INSTANTIATE(double)

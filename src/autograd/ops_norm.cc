@@ -1,6 +1,7 @@
 // Batch and layer normalisation, and batch norm fused with what follows it.
 #include <cmath>
 
+#include "autograd/dropout_mask.h"
 #include "autograd/fallback.h"
 #include "autograd/op_support.h"
 #include "autograd/ops.h"
@@ -19,17 +20,19 @@ struct Channels {
   bool batch_statistics;  // mean and rstd depend on x
 };
 
-// Behind the affine map: ReLU, then dropout when p > 0.
+// Behind the affine map: ReLU, then dropout where there is a mask (B, C). A mask is not negative, so it goes
+// through the ReLU into the map itself: m relu(a x + b) = relu(m a x + m b), network by network.
+template <class T>
 struct Tail {
   bool relu = false;
-  double p = 0;
-  uint64_t seed = 0, stream = 0;
+  const T* mask = nullptr;
+  int64_t networks = 1;  // B when there is a mask, else one run over all rows
 };
 
 template <class T>
 class BatchNorm final : public Primitive<T> {
  public:
-  BatchNorm(std::string_view name, const Channels& channels, const Tail& tail)
+  BatchNorm(std::string_view name, const Channels& channels, const Tail<T>& tail)
       : name_(name), ch_(channels), tail_(tail) {}
   std::string_view name() const noexcept override { return name_; }
 
@@ -37,15 +40,9 @@ class BatchNorm final : public Primitive<T> {
   // dx = gamma rstd (g - mean(g) - xhat mean(g xhat)), the two means only where statistics are the batch's
   // own.
   void vjp(const VjpArgs<T>& a) const override {
-    const int64_t n = ch_.rows * ch_.C;
     const T *x = a.inputs[0].data, *gamma = a.inputs[1].data, *dy = a.cotangents[0].data;
     // Zero where ReLU or dropout put a zero, so the output itself serves as the mask.
     const T* y = tail_.relu ? a.outputs[0].data : nullptr;
-    Scratch<T> undropped(a.scratch, tail_.p > 0 ? n : 0);
-    if (tail_.p > 0) {
-      kernels::dropout(n, tail_.p, tail_.seed, tail_.stream, dy, undropped.data(), false);
-      dy = undropped.data();
-    }
     Scratch<double> g(a.scratch, ch_.P), gx(a.scratch, ch_.P);
     channel_sums(x, y, dy, g.data(), gx.data(), a.scratch);
     if (a.grads[0]) input_gradient(x, y, dy, gamma, g.data(), gx.data(), a.grads[0], a.scratch);
@@ -59,13 +56,18 @@ class BatchNorm final : public Primitive<T> {
     Scratch<T> shift(arena, ch_.C);
     Scratch<double> sum(arena, ch_.C), sum_x(arena, ch_.C);
     for (int64_t c = 0; c < ch_.C; ++c) shift[c] = static_cast<T>(ch_.mean[ch_.channel[c]]);
-    kernels::affine_backward_sums(ch_.rows, ch_.C, x, shift.data(), y, dy, sum.data(), sum_x.data());
     std::fill_n(g, ch_.P, 0.0);
     std::fill_n(gx, ch_.P, 0.0);
-    for (int64_t c = 0; c < ch_.C; ++c) {
-      const int k = ch_.channel[c];
-      g[k] += sum[c];
-      gx[k] += sum_x[c] + (static_cast<double>(shift[c]) - ch_.mean[k]) * sum[c];
+    const int64_t rows = ch_.rows / tail_.networks, step = rows * ch_.C;
+    for (int64_t b = 0; b < tail_.networks; ++b) {
+      kernels::affine_backward_sums(rows, ch_.C, x + b * step, shift.data(), y ? y + b * step : nullptr,
+                                    dy + b * step, sum.data(), sum_x.data());
+      for (int64_t c = 0; c < ch_.C; ++c) {
+        const int k = ch_.channel[c];
+        const double m = tail_.mask ? static_cast<double>(tail_.mask[b * ch_.C + c]) : 1.0;
+        g[k] += m * sum[c];
+        gx[k] += m * (sum_x[c] + (static_cast<double>(shift[c]) - ch_.mean[k]) * sum[c]);
+      }
     }
   }
 
@@ -81,7 +83,18 @@ class BatchNorm final : public Primitive<T> {
       q[c] = static_cast<T>(curve);
       r[c] = static_cast<T>(-share * g[k] - curve * ch_.mean[k]);
     }
-    kernels::affine_backward(ch_.rows, ch_.C, x, y, dy, p.data(), q.data(), r.data(), dx.data, dx.accumulate);
+    const int64_t rows = ch_.rows / tail_.networks, step = rows * ch_.C;
+    Scratch<T> slope(arena, ch_.C);
+    for (int64_t b = 0; b < tail_.networks; ++b) {
+      masked(p.data(), b, slope.data());
+      kernels::affine_backward(rows, ch_.C, x + b * step, y ? y + b * step : nullptr, dy + b * step,
+                               slope.data(), q.data(), r.data(), dx.data + b * step, dx.accumulate);
+    }
+  }
+
+  // out (C) = v times network b's mask.
+  void masked(const T* v, int64_t b, T* out) const {
+    for (int64_t c = 0; c < ch_.C; ++c) out[c] = tail_.mask ? tail_.mask[b * ch_.C + c] * v[c] : v[c];
   }
 
   void put(const double* dbeta, const double* dgamma, GradSlot<T> gamma, GradSlot<T> beta) const {
@@ -93,7 +106,7 @@ class BatchNorm final : public Primitive<T> {
 
   std::string_view name_;
   Channels ch_;
-  Tail tail_;
+  Tail<T> tail_;
 };
 
 // Sum over the columns of a channel of its mean and biased variance; writes the caller's statistics.
@@ -168,7 +181,7 @@ Channels channels_of(std::string_view op, Var<T> x, Var<T> gamma, Var<T> beta,
 
 template <class T>
 Var<T> normalise(std::string_view op, Var<T> x, Var<T> gamma, Var<T> beta, const BatchNormState<T>& state,
-                 const Tail& tail) {
+                 const Tail<T>& tail) {
   const Var<T> inputs[] = {x, gamma, beta};
   Tape<T>& tape = x.tape();
   const Channels ch = channels_of(op, x, gamma, beta, state);
@@ -179,8 +192,16 @@ Var<T> normalise(std::string_view op, Var<T> x, Var<T> gamma, Var<T> beta, const
     b[c] = static_cast<T>(static_cast<double>(beta.data()[k]) - ch.mean[k] * static_cast<double>(a[c]));
   }
   const View<T> y = tape.allocate(x.shape());
-  kernels::affine(ch.rows, ch.C, x.data(), a.data(), b.data(), tail.relu, y.data);
-  if (tail.p > 0) kernels::dropout(y.size(), tail.p, tail.seed, tail.stream, y.data, y.data, false);
+  const int64_t rows = ch.rows / tail.networks, step = rows * ch.C;
+  Scratch<T> ma(tape.arena(), tail.mask ? ch.C : 0), mb(tape.arena(), tail.mask ? ch.C : 0);
+  for (int64_t n = 0; n < tail.networks; ++n) {
+    for (int64_t c = 0; tail.mask && c < ch.C; ++c) {
+      ma[c] = tail.mask[n * ch.C + c] * a[c];
+      mb[c] = tail.mask[n * ch.C + c] * b[c];
+    }
+    kernels::affine(rows, ch.C, x.data() + n * step, tail.mask ? ma.data() : a.data(),
+                    tail.mask ? mb.data() : b.data(), tail.relu, y.data + n * step);
+  }
   return tape.record(inputs, y, rule_for<BatchNorm<T>, T>(tape, inputs, op, ch, tail));
 }
 
@@ -220,8 +241,9 @@ Var<T> norm_relu_dropout(Var<T> x, Var<T> gamma, Var<T> beta, const BatchNormSta
   const Var<T> inputs[] = {x, gamma, beta};
   Tape<T>& tape = tape_of<T>("norm_relu_dropout", inputs);
   require_probability("norm_relu_dropout", p);
-  Tail tail{true};
-  if (tape.training() && p > 0) tail = {true, p, tape.seed(), tape.next_stream()};
+  Tail<T> tail{true};
+  if (x.shape().rank() > 1 && tape.training() && p > 0)
+    tail = {true, dropout_mask(tape, x.shape(), p), x.shape()[0]};
   return normalise<T>("norm_relu_dropout", x, gamma, beta, state, tail);
 }
 

@@ -256,7 +256,7 @@ TEST(Tape, CotangentsAreReleasedAsTheyAreUsed) {
 }
 
 TEST(Tape, MasksDependOnSeedAndCounter) {
-  Tensor<float> ones({1000});
+  Tensor<float> ones({10, 100});
   std::fill_n(ones.data(), 1000, 1.0f);
   Tape<float> tape;
   tape.set_training(true);
@@ -273,7 +273,7 @@ TEST(Tape, MasksDependOnSeedAndCounter) {
     EXPECT_EQ(a[i], b[i]);
     EXPECT_TRUE(a[i] == 0 || std::abs(a[i] - 4.0f / 3) < 1e-6f);
     same += a[i] == other[i];
-    same_op += a[i] == a[1000 + i];
+    same_op += a[i / 100 * 200 + i % 100] == a[i / 100 * 200 + 100 + i % 100];
     kept += a[i] != 0;
   }
   // Binomial(1000, 3/4) and agreement with probability 10/16, five standard deviations each.
@@ -282,8 +282,26 @@ TEST(Tape, MasksDependOnSeedAndCounter) {
   EXPECT_NEAR(same_op, 625, 77);
 }
 
+TEST(Tape, DropoutTakesWholeChannelsOfANetwork) {
+  Tensor<float> ones({20, 7, 30});
+  std::fill_n(ones.data(), ones.size(), 1.0f);
+  Tape<float> tape;
+  tape.set_training(true);
+  const auto y = ops::dropout(tape.constant(ones.view()), 0.5);
+  int dropped = 0, changes = 0;
+  for (int b = 0; b < 20; ++b)
+    for (int c = 0; c < 30; ++c) {
+      const float first = y.data()[b * 210 + c];
+      for (int n = 1; n < 7; ++n) EXPECT_EQ(y.data()[b * 210 + n * 30 + c], first);
+      dropped += first == 0;
+      changes += b > 0 && first != y.data()[(b - 1) * 210 + c];
+    }
+  EXPECT_NEAR(dropped, 300, 62);  // Binomial(600, 1/2), five standard deviations
+  EXPECT_NEAR(changes, 285, 60);
+}
+
 TEST(Tape, DropoutOutsideTrainingIsTheIdentity) {
-  const Tensor<double> x = numbers({5}, 1);
+  const Tensor<double> x = numbers({5, 2}, 1);
   Tape<double> tape;
   const auto leaf = tape.input(x.view());
   EXPECT_EQ(ops::dropout(leaf, 0.5).id(), leaf.id());
