@@ -17,8 +17,9 @@ std::string hash_input(const std::string& path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return hash_file(path);
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(path, ignored))
-    if (entry.is_regular_file(ignored)) names.push_back(entry.path().filename().string());
+  // labels.csv may name files of sub-folders.
+  for (fs::recursive_directory_iterator it(path, ignored), end; it != end; it.increment(ignored))
+    if (it->is_regular_file(ignored)) names.push_back(it->path().lexically_relative(path).string());
   std::sort(names.begin(), names.end());
   std::string all;
   for (const std::string& name : names)

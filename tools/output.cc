@@ -5,12 +5,14 @@
 #include "command.h"
 #include "core/file.h"
 #include "core/hash.h"
+#include "core/progress.h"
 #include "core/version.h"
 #include "output.h"
 
 namespace dws::tools {
 
 void print(std::string_view line) {
+  hide_progress();
   std::string bytes(line);
   bytes += '\n';
   std::string_view rest = bytes;

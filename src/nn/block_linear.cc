@@ -88,15 +88,9 @@ Var<T> BlockLinear<T>::forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> 
   std::vector<Var<T>> outputs;
   for (const Class& c : classes_)
     outputs.push_back(ops::linear(gather_sources(c, x), tape.param(params, c.weight)));
-  Var<T> y = assemble(tape, outputs, x);
-  if (bias_ < 0) return y;
-  // The classes' outputs lie scattered, so the bias is added afterwards: ones (rows, 1) times bias (1, G).
-  Shape shape = x.shape();
-  shape[shape.rank() - 1] = 1;
-  View<T> ones = tape.allocate(shape);
-  std::fill_n(ones.data, ones.size(), T(1));
-  const Var<T> row = ops::reshape(tape.param(params, bias_), Shape{1, out_width_});
-  return ops::add(y, ops::linear(tape.record({}, ones, nullptr), row));
+  const Var<T> y = assemble(tape, outputs, x);
+  // The classes' outputs lie scattered, so the bias is added afterwards.
+  return bias_ < 0 ? y : ops::add_bias(y, tape.param(params, bias_));
 }
 
 template <class T>

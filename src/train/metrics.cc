@@ -3,10 +3,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
+#include "core/text.h"
+
 namespace dws::train {
 
 int64_t argmax(std::span<const float> logits) noexcept {
   return std::max_element(logits.begin(), logits.end()) - logits.begin();
+}
+
+void require_finite(std::span<const float> logits, const std::string& network) {
+  for (float z : logits)
+    if (!std::isfinite(z))
+      throw Error(ErrorKind::bad_value, text("{}: the model's answer is not a finite number", network),
+                  "the model or the network holds numbers far out of range");
 }
 
 double cross_entropy(std::span<const float> logits, int64_t label) noexcept {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "core/json.h"
 
@@ -25,6 +26,8 @@ struct Tally {
 
 // Index of the first largest of `logits` (K).
 int64_t argmax(std::span<const float> logits) noexcept;
+// Throws Error{bad_value} naming the network when a logit is not a finite number: no class follows from it.
+void require_finite(std::span<const float> logits, const std::string& network);
 // -log softmax(logits)[label], in double.
 double cross_entropy(std::span<const float> logits, int64_t label) noexcept;
 // Softmax of `logits` (K) to `probabilities` (K), in double.

@@ -7,8 +7,8 @@
 namespace dws::train {
 
 namespace {
-// Networks a forward pass; fixed, so that results cannot depend on how a caller cuts its stream or on
-// threads.
+// Networks a forward pass. Where blocks begin depends on how a caller cuts its stream; results do not, since
+// no kernel mixes networks outside training.
 constexpr int64_t kBlock = 16;
 }  // namespace
 
@@ -51,6 +51,7 @@ Tally Predictor::evaluate(const Part& part) {
   for (int64_t i = 0; i < part.size(); ++i) {
     const std::span<const float> row{logits.data() + i * outputs, static_cast<size_t>(outputs)};
     const int64_t label = part.data->labels()[static_cast<size_t>(part.samples[static_cast<size_t>(i)])];
+    require_finite(row, part.data->name(part.samples[static_cast<size_t>(i)]));
     tally.loss += cross_entropy(row, label);
     tally.correct += argmax(row) == label;
     ++tally.count;

@@ -49,5 +49,18 @@ TEST(Predictor, PassesOnWhatReadingThrows) {
       ErrorKind::bad_value, [&] { predictor.evaluate(Part::all(data)); }, "network 30");
 }
 
+TEST(Predictor, RefusesAnAnswerThatIsNoNumber) {
+  TempDir dir;
+  make_zoo(dir / "zoo", {.count = 4});
+  const Dataset data = Dataset::open({dir / "zoo"});
+  TinyModel model(data.info().arch.param_count(), 3, 0);
+  model.init(1);
+  for (float& w : model.params().values().span()) w = 3e38f;
+  const auto normaliser = weights::Normaliser::identity(data.info().arch.param_count());
+  Predictor predictor(model, normaliser);
+  testing::expect_error(
+      ErrorKind::bad_value, [&] { predictor.evaluate(Part::all(data)); }, "not a finite number");
+}
+
 }  // namespace
 }  // namespace dws::train
