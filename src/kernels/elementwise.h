@@ -10,7 +10,6 @@ template <class T> void add(int64_t n, const T* a, const T* b, T* y) noexcept;
 template <class T> void sub(int64_t n, const T* a, const T* b, T* y) noexcept;
 // y = factor * a, or y += factor * a.
 template <class T> void scale(int64_t n, T factor, const T* a, T* y, bool accumulate) noexcept;
-// NaN stays NaN, so that a diverged run is seen.
 // NaN stays NaN, so that a run that has diverged is seen.
 template <class T> void relu(int64_t n, const T* a, T* y) noexcept;
 // dx = dy where y > 0, else 0; y is the output of relu.

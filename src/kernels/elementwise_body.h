@@ -81,11 +81,11 @@ static void column_sums(int64_t rows, int64_t C, const float* x, float* v, bool 
   }
 }
 
-// exp(x) for x <= 0, to about 2 units in the last place; 0 below -87.
+// exp(x) for x <= 0, to about 2 units in the last place; 0 below -87, NaN for NaN.
 DWS_INLINE Vec exp_negative(Vec x) {
-  const Vec clamped = max(x, broadcast(-87.0f));
-  const IVec n =
-      to_int(clamped * 1.44269504f - 0.5f);  // truncation towards 0 rounds to nearest: x is negative
+  const Vec clamped = max(broadcast(-87.0f), x);
+  // Truncation towards 0 rounds to nearest: x is negative.
+  const IVec n = to_int(clamped * 1.44269504f - 0.5f);
   const Vec k = to_float(n);
   // ln 2 in two parts, so that the remainder keeps its bits.
   const Vec r = fma(k, broadcast(2.12194440e-4f), fma(k, broadcast(-0.693359375f), clamped));

@@ -1,4 +1,5 @@
-// Reductions over axes, forward and backward. Max keeps the index of the first largest element for its backward.
+// Reductions over axes, forward and backward. Max keeps the index of the first largest element for its backward. NaN
+// beats every number (the last NaN the others), so that a run that has diverged is seen.
 // T is float or double.
 #pragma once
 

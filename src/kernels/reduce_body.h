@@ -16,11 +16,16 @@ DWS_INLINE void store_index(int32_t* p, IVec v, int64_t n) {
     store_int_part(p, v, static_cast<int>(n));
 }
 
-// Where `value` is larger than `best`, it and `at` take over: the first largest stays.
+// Where `value` is larger than `best`, it and `at` take over: the first largest stays, but NaN beats all,
+// the last NaN the others.
 DWS_INLINE void challenge(Vec value, IVec at, Vec& best, IVec& winner) {
-  const IVec larger = value > best;
+  const IVec larger = (value > best) | (value != value);
   best = select(larger, value, best);
   winner = larger ? at : winner;
+}
+
+DWS_INLINE bool beats(float value, float best) {
+  return value > best || value != value;
 }
 
 // One line of N contiguous elements.
@@ -35,8 +40,8 @@ static void reduce_line(int64_t N, Reduce kind, float share, const float* x, flo
   float best = x[0];
   int32_t winner = 0;
   int64_t n = 1;
-  if (N >=
-      2 * kLanes) {  // each lane keeps its first largest; the smallest index among the largest lanes wins
+  // Each lane keeps its first largest; the smallest index among the largest lanes wins.
+  if (N >= 2 * kLanes) {
     Vec bests = load(x);
     IVec winners = iota(), at = iota();
     for (n = kLanes; n + kLanes <= N; n += kLanes) {
@@ -45,14 +50,16 @@ static void reduce_line(int64_t N, Reduce kind, float share, const float* x, flo
     }
     best = bests[0];
     winner = winners[0];
-    for (int i = 1; i < kLanes; ++i)
-      if (bests[i] > best || (bests[i] == best && winners[i] < winner)) {
+    for (int i = 1; i < kLanes; ++i) {
+      const bool nan = bests[i] != bests[i], old_nan = best != best, later = winners[i] > winner;
+      if (nan ? !old_nan || later : bests[i] > best || (bests[i] == best && !later)) {
         best = bests[i];
         winner = winners[i];
       }
+    }
   }
   for (; n < N; ++n)
-    if (x[n] > best) {
+    if (beats(x[n], best)) {
       best = x[n];
       winner = static_cast<int32_t>(n);
     }

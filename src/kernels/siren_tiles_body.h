@@ -19,7 +19,7 @@ DWS_INLINE void activate(Vec z, Vec& h, Vec& slope) {
   if constexpr (kind == InrActivation::sine) {
     sincos_of(z, h, slope);
   } else if constexpr (kind == InrActivation::relu) {
-    h = max(z, zero());
+    h = max(zero(), z);  // NaN stays NaN
     slope = select(z > 0.0f, broadcast(1.0f), zero());
   } else {
     h = tanh_of(z);

@@ -17,7 +17,7 @@ void reduce(int64_t outer, int64_t N, int64_t inner, Reduce kind, const T* x, T*
       for (int64_t n = 1; n < N; ++n) {
         const T value = column[n * inner];
         sum += value;
-        if (real_part(value) > real_part(best)) {
+        if (real_part(value) > real_part(best) || real_part(value) != real_part(value)) {
           best = value;
           winner = static_cast<int32_t>(n);
         }

@@ -15,7 +15,7 @@ T inr_activation(InrActivation kind, double omega, T z) {
   using std::sin, std::tanh;
   if (kind == InrActivation::sine) return sin(T(omega) * z);
   if (kind == InrActivation::tanh) return tanh(z);
-  return real_part(z) > 0 ? z : T(0);
+  return real_part(z) < 0 ? T(0) : z;  // NaN stays NaN
 }
 
 template <class T>

@@ -54,6 +54,23 @@ TEST(Elementwise, ReluLetsNaNThrough) {
   }
 }
 
+TEST(Elementwise, SoftmaxLetsNaNThrough) {
+  for (size_t at : {0, 3, 36}) {
+    std::vector<double> x = random_values(37, 1);
+    x[at] = std::numeric_limits<double>::quiet_NaN();
+    const std::vector<float> narrow(x.begin(), x.end());
+    softmax<double>(1, 37, x.data(), x.data());
+    for (double p : x) EXPECT_TRUE(std::isnan(p)) << "twin, " << at;
+    for (Isa isa : available_isas()) {
+      set_isa(isa);
+      std::vector<float> y = narrow;
+      softmax<float>(1, 37, y.data(), y.data());
+      for (float p : y) EXPECT_TRUE(std::isnan(p)) << to_string(isa) << ", " << at;
+    }
+  }
+  set_isa(best_isa());
+}
+
 TEST(Elementwise, InAndOutMayBeTheSame) {
   const auto a = random_values(67, 1), b = random_values(67, 2);
   check_against_twin({"add in place", {b}, {a}}, [&](auto in, auto out, auto) {

@@ -46,6 +46,69 @@ TEST(Reduce, MaxWithoutIndex) {
                      [&](auto in, auto out, auto) { reduce(1, 6, 20, Reduce::max, in[0], out[0], nullptr); });
 }
 
+// The largest of anything with a NaN in it is NaN, and the last NaN is the winner.
+TEST(Reduce, MaxLetsNaNThrough) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (int64_t inner : {1, 20})
+    for (int64_t N : {5, 67})
+      for (int64_t last : {int64_t{0}, N / 2, N - 2}) {
+        std::vector<double> x = random_values(N * inner, 1), y(static_cast<size_t>(inner));
+        for (int64_t i = 0; i < inner; ++i)
+          for (int64_t n : {last / 2, last}) x[static_cast<size_t>(n * inner + i)] = nan;
+        const std::vector<float> narrow(x.begin(), x.end());
+        const std::vector<int32_t> want(y.size(), static_cast<int32_t>(last));
+        std::vector<int32_t> index(y.size(), -1);
+        reduce<double>(1, N, inner, Reduce::max, x.data(), y.data(), index.data());
+        EXPECT_EQ(index, want) << "twin";
+        for (double value : y) EXPECT_TRUE(std::isnan(value)) << "twin";
+        for (Isa isa : available_isas()) {
+          set_isa(isa);
+          const std::string what = text("{} N {} inner {} last {}", to_string(isa), N, inner, last);
+          std::vector<float> fast(y.size());
+          reduce<float>(1, N, inner, Reduce::max, narrow.data(), fast.data(), index.data());
+          EXPECT_EQ(index, want) << what;
+          for (float value : fast) EXPECT_TRUE(std::isnan(value)) << what;
+        }
+      }
+  set_isa(best_isa());
+}
+
+TEST(PoolMatrix, MaxLetsNaNThrough) {
+  const int64_t R = 5, C = 4;
+  for (int64_t F : {1, 20}) {
+    std::vector<double> x = random_values(R * C * F, 1);
+    for (int64_t f = 0; f < F; ++f)
+      x[static_cast<size_t>((2 * C + 1) * F + f)] = std::numeric_limits<double>::quiet_NaN();
+    const std::vector<float> narrow(x.begin(), x.end());
+    const auto check = [&](const auto& row, const auto& col, const auto& all, const auto& at,
+                           const std::string& what) {
+      for (int64_t f = 0; f < F; ++f) {
+        for (int64_t r = 0; r < R; ++r)
+          EXPECT_EQ(std::isnan(row[static_cast<size_t>(r * F + f)]), r == 2) << what;
+        for (int64_t c = 0; c < C; ++c)
+          EXPECT_EQ(std::isnan(col[static_cast<size_t>(c * F + f)]), c == 1) << what;
+        EXPECT_TRUE(std::isnan(all[static_cast<size_t>(f)])) << what;
+        EXPECT_EQ(at[static_cast<size_t>(f)], 2 * C + 1) << what;
+      }
+    };
+    const auto run = [&](auto element, const auto& in, const std::string& what) {
+      using T = decltype(element);
+      std::vector<T> row(static_cast<size_t>(R * F)), col(static_cast<size_t>(C * F)),
+          all(static_cast<size_t>(F));
+      std::vector<int32_t> row_at(row.size()), col_at(col.size()), all_at(all.size());
+      pool_matrix<T>(R, C, F, Reduce::max, in.data(), row.data(), col.data(), all.data(), row_at.data(),
+                     col_at.data(), all_at.data());
+      check(row, col, all, all_at, what);
+    };
+    run(0.0, x, "twin");
+    for (Isa isa : available_isas()) {
+      set_isa(isa);
+      run(0.0f, narrow, text("{} F {}", to_string(isa), F));
+    }
+  }
+  set_isa(best_isa());
+}
+
 TEST(PoolMatrix, ForwardMatchesTheTwinAndTiesGoToTheFirst) {
   for (int64_t R : {1, 2, 7, 32})
     for (int64_t C : {1, 3, 16, 33})

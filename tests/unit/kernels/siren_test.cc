@@ -161,6 +161,20 @@ TEST_P(Siren, ForwardEqualsTheTwin) {
   }
 }
 
+TEST_P(Siren, NaNReachesTheLossThroughEveryActivation) {
+  for (InrActivation activation : {InrActivation::sine, InrActivation::relu, InrActivation::tanh}) {
+    Problem problem(make_shape({2, 32, 32, 1}, activation), 40, 6);
+    problem.natural[5] = std::numeric_limits<float>::quiet_NaN();  // a weight of the first layer
+    std::vector<float> scratch = problem.scratch();
+    EXPECT_TRUE(std::isnan(inr_loss(problem.shape, 40, problem.x.data(), problem.target.data(), 0.5f,
+                                    problem.packed().data(), nullptr, scratch.data())));
+    const auto x = cast<double>(problem.x), target = cast<double>(problem.target),
+               w = cast<double>(problem.natural);
+    EXPECT_TRUE(std::isnan(ref::inr_loss<double>(problem.shape, 40, x.data(), target.data(), problem.stride,
+                                                 0.5, w.data(), nullptr)));
+  }
+}
+
 // What stands behind the last point must not matter.
 TEST_P(Siren, PaddedPointsHaveNoInfluence) {
   Problem problem(make_shape({2, 8, 3}, InrActivation::sine), 21, 5);
