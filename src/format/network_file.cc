@@ -108,6 +108,7 @@ void NetworkFile::read_info() {
     }
   } else {
     info_.arch = std::move(arch);
+    info_.assumed = true;
   }
 }
 

@@ -32,20 +32,25 @@ struct MlpArch {
 
 // What "dws.zoo" holds. Everything needed to render a network: f(x) = net(x) + output_offset, coordinates of
 // an image's pixel centres from range[0] to range[1] inclusive, x = (column, row); sine layers are sin(omega
-// (W x + b)).
+// (W x + b)). With Fourier features the first layer's input is [sin(2 pi B x), cos(2 pi B x)], all sines
+// first.
 struct ZooInfo {
   MlpArch arch;
   std::string activation = "siren";  // siren, relu, tanh
   double omega = 30;
+  static constexpr int kMaxFourierFeatures = 4096;
   int fourier_features = 0;  // relu, tanh: number of random Fourier features before the first layer; 0 none
-  double fourier_scale = 0;
+  double fourier_scale = 0;  // above 0 where there are features
   uint64_t fourier_seed = 0;
+  // B (fourier_features, 2) row-major, what counts; empty: made from scale and seed (inr/field.h).
+  std::vector<double> fourier_matrix;
   double output_offset = 0.5;
   double range[2] = {-1, 1};
   int64_t image_height = 0, image_width = 0, channels = 1;  // 0: not images
-  Json source;                                              // file names, hashes
-  Json fit;                                                 // recipe: steps, lr, seed, ...
-  Json summary;                                             // PSNR mean, min, max
+  bool assumed = false;  // the file said nothing: all but arch are defaults. Not written
+  Json source;           // file names, hashes
+  Json fit;              // recipe: steps, lr, seed, ...
+  Json summary;          // PSNR mean, min, max
   Json to_json() const;
   static ZooInfo from_json(const Json& json, const std::string& file);  // throws Error{bad_schema}
   // Throws Error{mismatch} saying what differs when networks of `other` cannot stand in one data set with

@@ -59,6 +59,35 @@ void read_range(const Json& json, ZooInfo& info) {
   }
 }
 
+// Checks sizes before anything of that size is made.
+void read_fourier(const Json& json, ZooInfo& info) {
+  int64_t features = 0;
+  read(json, "fourier_features", 0, features);
+  if (features > ZooInfo::kMaxFourierFeatures) {
+    bad(text("fourier_features: {} is not between 0 and {}", features, ZooInfo::kMaxFourierFeatures));
+  }
+  info.fourier_features = static_cast<int>(features);
+  read(json, "fourier_scale", info.fourier_scale);
+  if (const Json* seed = json.find("fourier_seed")) info.fourier_seed = seed->as_u64("fourier_seed");
+  if (features == 0) return;
+  if (!(info.fourier_scale > 0)) bad(text("fourier_scale: {} is not above 0", info.fourier_scale));
+  if (info.arch.dims.front() != 2 * features) {
+    bad(text("arch: expected {} inputs, sine and cosine of {} Fourier features, got {}", 2 * features,
+             features, info.arch.dims.front()));
+  }
+  const Json* matrix = json.find("fourier_matrix");
+  if (!matrix) return;
+  const Json::Array& numbers = matrix->as_array("fourier_matrix");
+  if (numbers.size() != static_cast<size_t>(2 * features)) {
+    bad(text("fourier_matrix: expected {} numbers, 2 a feature, got {}", 2 * features, numbers.size()));
+  }
+  info.fourier_matrix.reserve(numbers.size());
+  for (const Json& entry : numbers) {
+    info.fourier_matrix.push_back(entry.as_double("fourier_matrix"));
+    if (!std::isfinite(info.fourier_matrix.back())) bad("fourier_matrix: not finite");
+  }
+}
+
 ZooInfo read_info(const Json& json) {
   json.as_object("the value");
   if (const Json* schema = json.find("schema"); schema && schema->as_string("schema") != kSchema) {
@@ -69,16 +98,16 @@ ZooInfo read_info(const Json& json) {
   read_activation(json, info);
   read(json, "omega", info.omega);
   if (!(info.omega > 0)) bad(text("omega: {} is not above 0", info.omega));
-  int64_t features = 0;
-  read(json, "fourier_features", 0, features);
-  info.fourier_features = static_cast<int>(features);
-  read(json, "fourier_scale", info.fourier_scale);
-  if (const Json* seed = json.find("fourier_seed")) info.fourier_seed = seed->as_u64("fourier_seed");
+  read_fourier(json, info);
   read(json, "output_offset", info.output_offset);
   read_range(json, info);
   read(json, "image_height", 0, info.image_height);
   read(json, "image_width", 0, info.image_width);
   read(json, "channels", 1, info.channels);
+  const bool images = info.image_height > 0 || info.image_width > 0;
+  if (images && info.fourier_features == 0 && info.arch.dims.front() != 2) {
+    bad(text("arch: expected 2 inputs, column and row of an image, got {}", info.arch.dims.front()));
+  }
   for (auto [key, target] :
        {std::pair{"source", &info.source}, {"fit", &info.fit}, {"summary", &info.summary}}) {
     if (const Json* value = json.find(key)) *target = *value;
@@ -100,6 +129,11 @@ Json ZooInfo::to_json() const {
     json.set("fourier_features", fourier_features);
     json.set("fourier_scale", fourier_scale);
     json.set("fourier_seed", fourier_seed);
+    if (!fourier_matrix.empty()) {
+      Json matrix = Json::array();
+      for (const double entry : fourier_matrix) matrix.push_back(entry);
+      json.set("fourier_matrix", std::move(matrix));
+    }
   }
   json.set("output_offset", output_offset);
   json.set("range", Json::array({range[0], range[1]}));
@@ -133,7 +167,14 @@ void ZooInfo::require_same_network(const ZooInfo& other, const std::string& this
   differ("activation", activation, other.activation);
   if (activation == "siren") differ("omega", number(omega), number(other.omega));
   differ("number of Fourier features", text("{}", fourier_features), text("{}", other.fourier_features));
-  if (fourier_features > 0) {
+  if (fourier_features > 0 && !fourier_matrix.empty() && !other.fourier_matrix.empty()) {
+    // The numbers decide; where they come from does not.
+    if (fourier_matrix != other.fourier_matrix) {
+      throw Error(ErrorKind::mismatch, text("{}: another Fourier matrix than {}", other_name, this_name));
+    }
+  } else if (fourier_features > 0) {
+    const auto stated = [](const ZooInfo& info) { return info.fourier_matrix.empty() ? "none" : "stated"; };
+    differ("Fourier matrix", stated(*this), stated(other));
     differ("Fourier feature scale", number(fourier_scale), number(other.fourier_scale));
     differ("Fourier feature seed", text("{}", fourier_seed), text("{}", other.fourier_seed));
   }

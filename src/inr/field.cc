@@ -18,7 +18,8 @@ kernels::InrActivation activation_of(const std::string& name) {
   throw Error(ErrorKind::usage, text("activation '{}': expected siren, relu or tanh", escaped(name)));
 }
 
-void check(const ZooInfo& info) {
+// Before anything is made whose size comes from a file. The same object, so that it can be used first.
+const ZooInfo& checked(const ZooInfo& info) {
   const MlpArch& arch = info.arch;
   if (arch.layers() < 2) {
     throw Error(ErrorKind::mismatch,
@@ -32,6 +33,9 @@ void check(const ZooInfo& info) {
   if (info.activation == "siren" && info.fourier_features > 0)
     throw Error(ErrorKind::mismatch,
                 "Fourier features stand before relu and tanh networks only, not before siren");
+  if (info.fourier_features < 0 || info.fourier_features > ZooInfo::kMaxFourierFeatures)
+    throw Error(ErrorKind::bad_schema, text("{} Fourier features: expected 0 to {}", info.fourier_features,
+                                            ZooInfo::kMaxFourierFeatures));
   const int64_t inputs = info.fourier_features > 0 ? 2 * int64_t{info.fourier_features} : 2;
   if (arch.dims.front() != inputs) {
     throw Error(ErrorKind::mismatch,
@@ -44,6 +48,16 @@ void check(const ZooInfo& info) {
     throw Error(ErrorKind::mismatch, text("architecture {}: {} outputs for an image of {} channel(s)",
                                           arch.str(), arch.dims.back(), info.channels));
   }
+  if (info.fourier_features == 0) return info;
+  const std::vector<double>& matrix = info.fourier_matrix;
+  if (!std::isfinite(info.fourier_scale) || !(info.fourier_scale > 0))
+    throw Error(ErrorKind::bad_schema, text("Fourier scale: {} is not above 0", info.fourier_scale));
+  if (!matrix.empty() && matrix.size() != 2 * static_cast<size_t>(info.fourier_features))
+    throw Error(ErrorKind::bad_schema, text("Fourier matrix: expected {} numbers, got {}",
+                                            2 * info.fourier_features, matrix.size()));
+  if (!std::all_of(matrix.begin(), matrix.end(), [](double entry) { return std::isfinite(entry); }))
+    throw Error(ErrorKind::bad_schema, "Fourier matrix: not finite");
+  return info;
 }
 
 double pixel_centre(int64_t i, int64_t n, double low, double high) {
@@ -65,13 +79,15 @@ double psnr_of(double mse) noexcept {
 }
 
 Field::Field(const ZooInfo& info)
-    : param_count_(info.arch.param_count()),
+    : param_count_(checked(info).arch.param_count()),
       offset_(static_cast<float>(info.output_offset)),
       low_(info.range[0]),
       high_(info.range[1]),
-      fourier_(fourier_matrix(info.fourier_features, info.fourier_scale, info.fourier_seed)) {
+      fourier_(info.fourier_matrix.empty()
+                   ? fourier_matrix(info.fourier_features, info.fourier_scale, info.fourier_seed)
+                   : info.fourier_matrix) {
+  if (info.fourier_features == 0) fourier_.clear();
   shape_.activation = activation_of(info.activation);
-  check(info);
   shape_.layers = info.arch.layers();
   std::copy(info.arch.dims.begin(), info.arch.dims.end(), shape_.dims);
   shape_.omega = static_cast<float>(info.omega);

@@ -14,8 +14,9 @@ namespace dws {
 
 class Field {
  public:
-  // Throws Error{mismatch} when architecture, Fourier features and channels do not fit together (see
-  // check()).
+  // Throws Error{mismatch} when architecture, Fourier features and channels do not fit together,
+  // Error{bad_schema} for Fourier features beyond ZooInfo::kMaxFourierFeatures, without a scale or with a
+  // wrong matrix.
   explicit Field(const ZooInfo& info);
 
   const kernels::InrShape& shape() const noexcept { return shape_; }
@@ -38,7 +39,7 @@ class Field {
   int64_t param_count_ = 0;
   float offset_ = 0;
   double low_ = -1, high_ = 1;
-  std::vector<double> fourier_;  // B (features, 2) row-major
+  std::vector<double> fourier_;  // B (features, 2) row-major: the zoo's own, or fourier_matrix()
 };
 
 // B (features, 2) row-major: entry k is scale times the k-th normal of Rng(seed, stream_id("inr.fourier"))

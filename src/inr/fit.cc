@@ -31,8 +31,9 @@ void check(const FitOptions& options) {
   require(options.limit >= 0, text("limit: {} is negative", options.limit));
   require(options.shard_count > 0 && options.shard_index >= 0 && options.shard_index < options.shard_count,
           text("shard {}/{}: expected I/N with 0 <= I < N", options.shard_index, options.shard_count));
-  require(options.fourier_features >= 0 && options.fourier_features <= 4096,
-          text("Fourier features: {} is not between 0 and 4096", options.fourier_features));
+  require(options.fourier_features >= 0 && options.fourier_features <= ZooInfo::kMaxFourierFeatures,
+          text("Fourier features: {} is not between 0 and {}", options.fourier_features,
+               ZooInfo::kMaxFourierFeatures));
   require(std::isfinite(options.fourier_scale) && options.fourier_scale > 0,
           text("Fourier scale: {} is not above 0", options.fourier_scale));
 }
@@ -54,6 +55,8 @@ ZooInfo fit_info(const FitOptions& options, const Images& images) {
     info.fourier_features = options.fourier_features;
     info.fourier_scale = options.fourier_scale;
     info.fourier_seed = options.seed;
+    // The numbers themselves, so that a reader needs no generator of ours.
+    info.fourier_matrix = fourier_matrix(info.fourier_features, info.fourier_scale, info.fourier_seed);
     if (info.arch.dims.front() == 2) info.arch.dims.front() = 2 * int64_t{options.fourier_features};
   }
   const Field checked(info);
@@ -68,13 +71,6 @@ ZooInfo fit_info(const FitOptions& options, const Images& images) {
   fit.set("seed", options.seed);
   if (options.limit > 0) fit.set("limit", options.limit);
   if (options.shard_count > 1) fit.set("shard", text("{}/{}", options.shard_index, options.shard_count));
-  if (options.fourier_features > 0) {
-    // The numbers themselves, so that a reader needs no generator of ours.
-    Json matrix = Json::array();
-    for (double b : fourier_matrix(info.fourier_features, info.fourier_scale, info.fourier_seed))
-      matrix.push_back(b);
-    fit.set("fourier_matrix", std::move(matrix));
-  }
   info.fit = std::move(fit);
   return info;
 }

@@ -15,6 +15,7 @@ TEST(ZooInfo, RoundTripOfEveryField) {
   info.fourier_features = 8;
   info.fourier_scale = 1.0 / 3;
   info.fourier_seed = ~uint64_t{0};
+  for (int k = 1; k <= 16; ++k) info.fourier_matrix.push_back(1.0 / k - 0.3);
   info.output_offset = -0.25;
   info.range[0] = 0;
   info.range[1] = 1e-3;
@@ -32,6 +33,7 @@ TEST(ZooInfo, RoundTripOfEveryField) {
   EXPECT_EQ(back.fourier_features, 8);
   EXPECT_EQ(back.fourier_scale, 1.0 / 3);
   EXPECT_EQ(back.fourier_seed, ~uint64_t{0});
+  EXPECT_EQ(back.fourier_matrix, info.fourier_matrix);
   EXPECT_EQ(back.output_offset, -0.25);
   EXPECT_EQ(back.range[0], 0);
   EXPECT_EQ(back.range[1], 1e-3);
@@ -74,6 +76,18 @@ TEST(ZooInfo, RefusesWhatIsWrong) {
       {R"({"arch":[2,1],"omega":"30"})", "omega"},
       {R"({"arch":[2,1],"fourier_features":-1})", "fourier_features"},
       {R"({"arch":[2,1],"fourier_seed":-1})", "fourier_seed"},
+      {R"({"arch":[8194,1],"fourier_features":4097,"fourier_scale":1})", "between 0 and 4096"},
+      {R"({"arch":[16777216,1],"fourier_features":16777216,"fourier_scale":1})", "fourier_features"},
+      {R"({"arch":[4,1],"fourier_features":2})", "fourier_scale: 0 is not above 0"},
+      {R"({"arch":[4,1],"fourier_features":2,"fourier_scale":-1})", "fourier_scale"},
+      {R"({"arch":[2,1],"fourier_features":2,"fourier_scale":1})", "arch: expected 4 inputs"},
+      {R"({"arch":[4,1],"fourier_features":2,"fourier_scale":1,"fourier_matrix":[1,2,3]})",
+       "expected 4 numbers, 2 a feature, got 3"},
+      {R"({"arch":[4,1],"fourier_features":2,"fourier_scale":1,"fourier_matrix":[]})", "got 0"},
+      {R"({"arch":[4,1],"fourier_features":2,"fourier_scale":1,"fourier_matrix":[1,2,3,null]})",
+       "fourier_matrix"},
+      {R"({"arch":[4,1],"fourier_features":2,"fourier_scale":1,"fourier_matrix":{}})", "fourier_matrix"},
+      {R"({"arch":[3,1],"image_height":4,"image_width":4})", "arch: expected 2 inputs"},
       {R"({"arch":[2,1],"range":[1,-1]})", "range"},
       {R"({"arch":[2,1],"range":[0,0]})", "range"},
       {R"({"arch":[2,1],"range":[0]})", "range: expected 2 numbers, got 1"},
@@ -107,6 +121,21 @@ TEST(ZooInfo, SaysWhichSettingDiffers) {
           "another activation than a.st: expected siren, got relu");
   differs([](ZooInfo& b) { b.omega = 20; }, "another omega than a.st: expected 30, got 20");
   differs([](ZooInfo& b) { b.fourier_features = 2; }, "Fourier");
+  ZooInfo fourier = small_info();
+  fourier.fourier_features = 1;
+  ZooInfo other = fourier;
+  const auto refused = [&](const std::string& substring) {
+    expect_error(
+        ErrorKind::mismatch, [&] { fourier.require_same_network(other, "a", "b"); }, substring);
+  };
+  other.fourier_seed = 1;
+  refused("Fourier feature seed");
+  fourier.fourier_matrix = {1, 2};
+  refused("another Fourier matrix than a: expected stated, got none");
+  other.fourier_matrix = {1, 3};
+  refused("b: another Fourier matrix than a");
+  other.fourier_matrix = {1, 2};  // the same numbers, whatever the seed says
+  EXPECT_NO_THROW(fourier.require_same_network(other, "a", "b"));
   differs([](ZooInfo& b) { b.output_offset = 0; }, "another output offset");
   differs([](ZooInfo& b) { b.range[0] = 0; }, "expected [-1, 1], got [0, 1]");
 }

@@ -63,6 +63,74 @@ TEST_F(FitZoo, LabelsImageIdsAndPsnrStandInTheZoo) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "zoo.partial"));
 }
 
+// Through the file: the Fourier matrix and the activation are read back, not remembered.
+TEST_F(FitZoo, OtherActivationsDrawWhatTheyWereFittedTo) {
+  for (const std::string activation : {"relu", "tanh"}) {
+    for (const int features : {0, 6}) {
+      FitOptions options = quick_options();
+      options.activation = activation;
+      options.fourier_features = features;
+      options.fourier_scale = 0.7;
+      options.seed = 5;
+      const std::string name = activation + std::to_string(features);
+      fit(name, options);
+      const Zoo zoo = Zoo::open(dir_ / name);
+      ASSERT_EQ(zoo.info().activation, activation);
+      EXPECT_EQ(zoo.info().fourier_matrix.size(), 2 * static_cast<size_t>(features));
+      const Renderer renderer(zoo.info());
+      std::vector<float> picture(90);
+      for (int64_t i = 0; i < zoo.size(); ++i) {
+        renderer.draw(network(zoo, i), picture);
+        EXPECT_NEAR(testing::psnr_against(picture, images_, i), zoo.psnr(i).value(), 1e-3) << name;
+      }
+    }
+  }
+}
+
+// PSNR of network i's picture, as bytes through a PNG file, against its source image.
+double written_psnr(const Zoo& zoo, int64_t i, const Images& images, const std::string& file) {
+  const Renderer renderer(zoo.info());
+  std::vector<uint8_t> bytes(static_cast<size_t>(renderer.image_size()));
+  renderer.draw(network(zoo, i), bytes);
+  write_png(file, bytes.data(), renderer.height(), renderer.width(), renderer.channels(), true);
+  std::vector<float> picture;
+  for (const uint8_t pixel : read_images(file).pixels) picture.push_back(static_cast<float>(pixel) / 255.0f);
+  return testing::psnr_against(picture, images, i);
+}
+
+TEST_F(FitZoo, WrittenPicturesHaveThePsnrOfTheZoo) {
+  for (const int64_t channels : {1, 3}) {
+    images_ = blob_images(3, 12, 13, channels);
+    FitOptions options = quick_options();
+    options.arch.dims.back() = channels;
+    options.steps = 300;
+    const std::string name = "zoo" + std::to_string(channels);
+    FitOutput output;
+    output.path = dir_ / name;
+    fit_images(images_, {}, options, output);
+    const Zoo zoo = Zoo::open(output.path);
+    for (int64_t i = 0; i < zoo.size(); ++i)
+      EXPECT_NEAR(written_psnr(zoo, i, images_, dir_ / "a.png"), zoo.psnr(i).value(), 0.1);
+  }
+}
+
+// Digits are black and white at the ends of the range: what a network draws beyond them is clipped, which can
+// only bring it closer to the image.
+TEST_F(FitZoo, WrittenDigitsAreAsGoodAsTheZooSays) {
+  images_ = read_images(testing::data_path("mnist-600-images-idx3-ubyte"));
+  FitOptions options;
+  options.limit = 2;
+  options.steps = 300;
+  FitOutput output;
+  output.path = dir_ / "zoo";
+  fit_images(images_, {}, options, output);
+  const Zoo zoo = Zoo::open(output.path);
+  for (int64_t i = 0; i < zoo.size(); ++i) {
+    const double written = written_psnr(zoo, i, images_, dir_ / "a.png"), stored = zoo.psnr(i).value();
+    EXPECT_TRUE(written > stored - 0.1 && written < stored + 1) << written << " for " << stored;
+  }
+}
+
 TEST_F(FitZoo, BitsDoNotDependOnThreads) {
   set_threads(1);
   fit("one", quick_options());

@@ -53,6 +53,34 @@ TEST(Grid, FourierFeaturesAreSinesThenCosines) {
   }
   const std::vector<double> half = fourier_matrix(3, 1, 9);
   EXPECT_DOUBLE_EQ(2 * half[4], b[4]);
+  // A matrix in the zoo counts, not the seed.
+  info.fourier_matrix = {0.25, 0, 0, 0.25, 0.125, 0};
+  const Buffer<float> own = Field(info).grid(1, 3);
+  EXPECT_NEAR(own[2 * 6], 1, 1e-6);  // last pixel, x = 1, y = 0: sin(pi / 2)
+  EXPECT_NEAR(own[2 * 6 + 1], 0, 1e-6);
+  EXPECT_NEAR(own[2 * 6 + 2], std::sqrt(0.5), 1e-6);
+  EXPECT_NEAR(own[2 * 6 + 4], 1, 1e-6);
+}
+
+TEST(Field, RefusesWrongFourierFeatures) {
+  ZooInfo info = info_of(3, 5);
+  info.activation = "relu";
+  info.fourier_features = 2;
+  info.fourier_scale = 1;
+  info.arch.dims = {4, 4, 1};
+  EXPECT_NO_THROW(Field{info});
+  const auto refused = [&](auto change, const std::string& part) {
+    ZooInfo wrong = info;
+    change(wrong);
+    expect_error(
+        ErrorKind::bad_schema, [&] { Field{wrong}; }, part);
+  };
+  refused([](ZooInfo& i) { i.fourier_scale = 0; }, "scale");
+  refused([](ZooInfo& i) { i.fourier_scale = NAN; }, "scale");
+  refused([](ZooInfo& i) { i.fourier_features = 1 << 24; }, "expected 0 to 4096");
+  refused([](ZooInfo& i) { i.fourier_features = -1; }, "expected 0 to 4096");
+  refused([](ZooInfo& i) { i.fourier_matrix = {1, 2, 3}; }, "expected 4 numbers, got 3");
+  refused([](ZooInfo& i) { i.fourier_matrix = {1, 2, 3, INFINITY}; }, "not finite");
 }
 
 // f = W_1 sin(omega (W_0 x + b_0)) + b_1 + offset, written out.
