@@ -17,7 +17,7 @@ namespace {
 
 std::vector<BenchCase> all_cases() {
   std::vector<BenchCase> cases;
-  for (const auto& list : {bench_machine(), bench_matmul(), bench_fit()})
+  for (const auto& list : {bench_machine(), bench_matmul(), bench_fit(), bench_train()})
     cases.insert(cases.end(), list.begin(), list.end());
   return cases;
 }
@@ -103,6 +103,7 @@ void register_bench(CLI::App& app, const Globals&, Run& run) {
   };
   auto settings = std::make_shared<Settings>();
   CLI::App* sub = app.add_subcommand("bench", "how fast this machine runs the main kernels and steps");
+  sub->footer("Example:\n  dws bench --filter matmul --seconds 0.2 --json");
   sub->add_option("--filter", settings->filter, "only cases whose name contains this");
   sub->add_option("--seconds", settings->seconds, "about how long one measurement takes")
       ->check(CLI::Range(0.01, 60.0))

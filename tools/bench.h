@@ -25,6 +25,7 @@ struct BenchCase {
 std::vector<BenchCase> bench_machine();
 std::vector<BenchCase> bench_matmul();
 std::vector<BenchCase> bench_fit();
+std::vector<BenchCase> bench_train();
 
 // Least seconds of one call of `work`, over as many calls as fit into about `seconds` (three at least).
 double best_seconds(double seconds, const std::function<void()>& work);
