@@ -81,6 +81,8 @@ std::vector<std::string> OptionReader::choices(const std::string& key, const std
   for (const Json& item : value->as_array()) {
     if (!item.is_string() || std::find(all.begin(), all.end(), item.as_string()) == all.end())
       refuse(key, "an array of names out of " + join(all, ", "));
+    if (std::find(chosen.begin(), chosen.end(), item.as_string()) != chosen.end())
+      refuse(key, "an array that names each at most once");
     chosen.push_back(item.as_string());
   }
   return chosen;
