@@ -35,14 +35,13 @@ bool Shape::operator==(const Shape& other) const noexcept {
   return rank_ == other.rank_ && std::equal(begin(), end(), other.begin());
 }
 
-std::string Shape::str() const {
+std::string shape_text(std::span<const int64_t> extents) {
   std::string out = "(";
-  for (int axis = 0; axis < rank_; ++axis) {
+  for (size_t axis = 0; axis < extents.size(); ++axis) {
     if (axis) out += ", ";
-    out += std::to_string((*this)[axis]);
+    out += std::to_string(extents[axis]);
   }
-  // A lone extent carries a comma, so that "(3,)" is not read as a number in parentheses.
-  return out + (rank_ == 1 ? ",)" : ")");
+  return out + (extents.size() == 1 ? ",)" : ")");
 }
 
 }  // namespace dws

@@ -1,12 +1,16 @@
-// Shapes: small row-major extents.
+// Shapes: small row-major extents, and shapes of any rank as text.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 
 namespace dws {
+
+// "(32, 2)", "(3,)", "()": a lone extent carries a comma, so that it is not read as a number in parentheses.
+std::string shape_text(std::span<const int64_t> extents);
 
 // At most kMaxRank extents, held inline; row-major everywhere.
 class Shape {
@@ -32,7 +36,7 @@ class Shape {
   const int64_t* end() const noexcept { return dims_.data() + rank_; }
   bool operator==(const Shape& other) const noexcept;
 
-  std::string str() const;  // "(32, 2)"
+  std::string str() const { return shape_text({begin(), end()}); }
 
  private:
   std::array<int64_t, kMaxRank> dims_{};

@@ -1,14 +1,6 @@
 #include "format/shape_text.h"
 
-#include "core/text.h"
-
 namespace dws::format {
-
-std::string shape_text(std::span<const int64_t> shape) {
-  std::string out = "(";
-  for (size_t i = 0; i < shape.size(); ++i) out += text("{}{}", i ? ", " : "", shape[i]);
-  return out + (shape.size() == 1 ? ",)" : ")");
-}
 
 std::optional<uint64_t> checked_elements(std::span<const int64_t> shape) noexcept {
   uint64_t product = 1;

@@ -1,17 +1,16 @@
-// Shapes of files, which may have any rank, as text and as byte counts.
+// Shapes of files, which may have any rank, as text and as bit counts.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "core/dtype.h"
+#include "core/shape.h"
 
 namespace dws::format {
 
-// "(32, 2)", "(5,)", "()".
-std::string shape_text(std::span<const int64_t> shape);
+using dws::shape_text;
 
 // Product of the extents, multiplied in order with every step checked (as the reference reader does): empty
 // when one step does not fit 64 bits or an extent is negative.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/shape.h"
 #include "core/text.h"
 #include "core/version.h"
 #include "format/safetensors.h"
@@ -18,20 +19,17 @@ std::vector<int64_t> extents(const Shape& shape) {
   return {shape.begin(), shape.end()};
 }
 
+void check_shape(const Safetensors& file, const TensorEntry& entry, const std::vector<int64_t>& shape) {
+  if (entry.shape != shape)
+    throw Error(ErrorKind::size_mismatch, text("{}: tensor '{}': expected shape {}, got {}", file.path(),
+                                               entry.name, shape_text(shape), entry.shape_str()));
+}
+
 // Copies one tensor, which must have this shape and finite numbers.
 void read_checked(const Safetensors& file, const std::string& name, const std::vector<int64_t>& shape,
                   std::span<float> out) {
   const TensorEntry& entry = file.at(name);
-  if (entry.shape != shape)
-    throw Error(ErrorKind::size_mismatch,
-                text(
-                    "{}: tensor '{}': expected shape ({}), got {}", file.path(), name,
-                    [&] {
-                      std::vector<std::string> parts;
-                      for (int64_t extent : shape) parts.push_back(std::to_string(extent));
-                      return join(parts, ", ");
-                    }(),
-                    entry.shape_str()));
+  check_shape(file, entry, shape);
   file.read(entry, out);
   for (size_t i = 0; i < out.size(); ++i)
     if (!std::isfinite(out[i]))
@@ -110,21 +108,26 @@ ModelFile load_model(const std::string& path) {
                 text("{}: schema '{}' where '{}' is expected", path, escaped(schema), kSchema));
 
   ModelFile result;
+  result.remark = file.remark();
   result.zoo = ZooInfo::from_json(field("zoo"), path);
   const int64_t outputs = field("outputs").as_int("outputs");
   if (outputs < 1 || outputs > (int64_t{1} << 24))
     throw Error(ErrorKind::resource_limit, text("{}: a model of {} outputs", path, outputs));
+  for (const Json& name : field("classes").as_array("classes"))
+    result.classes.push_back(name.as_string("class"));
+  if (static_cast<int64_t>(result.classes.size()) != outputs)
+    throw Error(ErrorKind::mismatch,
+                text("{}: {} class names for {} outputs", path, result.classes.size(), outputs));
+  // Sizes that the file has no numbers for are refused before a model of that size is built.
+  const std::vector<int64_t> inputs = {result.zoo.arch.param_count()};
+  check_shape(file, file.at("normaliser/mean"), inputs);
+  check_shape(file, file.at("normaliser/scale"), inputs);
   try {
     result.model =
         make_model<float>(field("kind").as_string("kind"), result.zoo.arch, outputs, field("config"));
   } catch (const Error& error) {
     throw Error(error.kind(), text("{}: {}", path, error.what()), error.advice());
   }
-  for (const Json& name : field("classes").as_array("classes"))
-    result.classes.push_back(name.as_string("class"));
-  if (static_cast<int64_t>(result.classes.size()) != outputs)
-    throw Error(ErrorKind::mismatch,
-                text("{}: {} class names for {} outputs", path, result.classes.size(), outputs));
   if (const std::string* recipe = file.meta("dws.recipe"))
     result.recipe = Json::parse(*recipe, path + ": metadata dws.recipe");
 
@@ -135,10 +138,9 @@ ModelFile load_model(const std::string& path) {
   for (int i = 0; i < params.buffer_count(); ++i)
     read_checked(file, "buffers/" + params.buffer_info(i).name, extents(params.buffer_info(i).shape),
                  params.buffer(i).span());
-  const int64_t inputs = result.model->input_size();
-  result.normaliser = weights::Normaliser::identity(inputs);
-  read_checked(file, "normaliser/mean", {inputs}, result.normaliser.mean);
-  read_checked(file, "normaliser/scale", {inputs}, result.normaliser.scale);
+  result.normaliser = weights::Normaliser::identity(result.model->input_size());
+  read_checked(file, "normaliser/mean", inputs, result.normaliser.mean);
+  read_checked(file, "normaliser/scale", inputs, result.normaliser.scale);
   refuse_strangers(file, *result.model);
   return result;
 }

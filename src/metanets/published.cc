@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/shape.h"
 #include "core/text.h"
 #include "metanets/options.h"
 #include "nn/reduction.h"
@@ -45,12 +46,9 @@ std::vector<T> read_pieces(const Safetensors& file, const std::string& prefix, i
   std::vector<T> flat(static_cast<size_t>(count));
   for (const PublishedMap::Piece& piece : pieces) {
     const TensorEntry& entry = file.at(prefix + piece.name);
-    if (entry.shape != piece.shape) {
-      std::vector<std::string> expected;
-      for (int64_t extent : piece.shape) expected.push_back(text("{}", extent));
-      throw Error(ErrorKind::size_mismatch, text("{}: tensor '{}': expected shape ({}), got {}", file.path(),
-                                                 entry.name, join(expected, ", "), entry.shape_str()));
-    }
+    if (entry.shape != piece.shape)
+      throw Error(ErrorKind::size_mismatch, text("{}: tensor '{}': expected shape {}, got {}", file.path(),
+                                                 entry.name, shape_text(piece.shape), entry.shape_str()));
     file.read(entry, std::span<T>(flat).subspan(static_cast<size_t>(piece.offset),
                                                 static_cast<size_t>(piece.size())));
   }

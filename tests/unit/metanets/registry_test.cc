@@ -89,6 +89,10 @@ TEST(Registry, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(throws_error(ErrorKind::usage, make("dws", R"({"reduction": "median"})"), "max, mean, sum"));
   EXPECT_TRUE(throws_error(ErrorKind::usage, make("dws", R"({"dropout": 1})"), "'dropout' is 1"));
   EXPECT_TRUE(throws_error(ErrorKind::usage, make("dws", R"({"set_layer": "sab", "hidden": 6})"), "heads"));
+  EXPECT_TRUE(throws_error(
+      ErrorKind::usage, make("dws", R"({"blocks": ["weight_self", "weight_self", "weight_self", "weight_self",
+                                 "weight_self", "weight_self"]})"),
+      "each at most once"));
   EXPECT_TRUE(throws_error(ErrorKind::usage, make("mlp", R"({"diagonal": true})"), "'mlp' has no option"));
   EXPECT_TRUE(throws_error(ErrorKind::usage, make("dws", "[]"), "not a JSON object"));
   try {
@@ -187,6 +191,12 @@ TEST(ModelFile, RefusesFilesThatAreNotWhole) {
   EXPECT_TRUE(throws_error(ErrorKind::size_mismatch, load, "expected shape ("));
   rewrite(good, bad, about("\"layers\":4", "\"layers\":3"));
   EXPECT_TRUE(throws_error(ErrorKind::bad_schema, load, "does not belong"));
+  // A size that the file has no numbers for is seen before a model of that size is built.
+  save_model(dir / "mlp", sample("mlp"), false);
+  rewrite(dir / "mlp", bad, about("[2,5,4,1]", "[2,100,100,1]"));
+  EXPECT_TRUE(throws_error(ErrorKind::size_mismatch, load, "normaliser/mean"));
+  rewrite(dir / "mlp", bad, about("\"outputs\":3", "\"outputs\":30000"));
+  EXPECT_TRUE(throws_error(ErrorKind::mismatch, load, "3 class names for 30000 outputs"));
   rewrite(good, bad, about("[\"zero\",", "["));
   EXPECT_TRUE(throws_error(ErrorKind::mismatch, load, "2 class names for 3 outputs"));
   const std::vector<float> poison = {1, 2, std::nanf("")};
