@@ -15,7 +15,7 @@ work=$(cd "$work" && pwd)
 
 cd "$root"
 ./scripts/install_deps.sh test
-[ -f build/release/CMakeCache.txt ] || cmake --preset release
+cmake --preset release > /dev/null
 cmake --build --preset release --target dws
 ./scripts/get_data.sh mnist "$work"
 dws="$root/build/release/bin/dws"

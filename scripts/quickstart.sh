@@ -13,7 +13,10 @@ say "Installing what is missing"
 
 say "Building"
 # Without the tests, whose packages need not be here; a folder that was configured with them stays as it is.
-[ -f build/release/CMakeCache.txt ] || cmake --preset release -DDWS_TESTS=OFF > /dev/null
+# The configure is quick, and an interrupted one leaves a cache that says nothing.
+tests=OFF
+grep -qs '^DWS_TESTS:BOOL=ON' build/release/CMakeCache.txt && tests=ON
+cmake --preset release -DDWS_TESTS=$tests > /dev/null
 cmake --build --preset release --target dws
 dws=$root/build/release/bin/dws
 
