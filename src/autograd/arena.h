@@ -34,6 +34,7 @@ class Arena {
   ~Arena() { reset(); }
   Arena() = default;
   Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
 
  private:
   void* take_bytes(size_t bytes);

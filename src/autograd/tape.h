@@ -76,6 +76,7 @@ class Tape {
  public:
   Tape() = default;
   Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
 
   // Forgets all values; keeps the memory.
   void reset();
