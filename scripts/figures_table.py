@@ -4,6 +4,9 @@
 usage: figures_table.py collect WORK -o JSON      WORK: what scripts/figures_inr.sh left
        figures_table.py readme [--check] [ROOT]   rewrites the tables of ROOT/README.md, or only says whether they are right
 
+`collect` refuses a run in which DWS is not at least 25 points of test accuracy above both baselines. `readme --check` refuses
+results that no table shows.
+
 A table stands between `<!-- figures:NAME begin -->` and `<!-- figures:NAME end -->` and is made from
 tests/bench/results/NAME.json alone.
 """
@@ -13,6 +16,7 @@ import re
 import sys
 
 SCHEMA = "dws.figures.inr/1"
+BAR = 0.25  # test accuracy of DWS above that of every baseline
 RESULTS = os.path.join("tests", "bench", "results")
 MARKED = re.compile(r"<!-- figures:(\w+) begin -->\n(.*?)<!-- figures:\1 end -->", re.DOTALL)
 
@@ -58,6 +62,22 @@ def last_json_line(path):
         raise Failure(f"{path}: {e}") from None
 
 
+def require_bar(rows):
+    """The claim that the table is there to show: DWS is BAR above both baselines."""
+    try:
+        dws = [r["recipe"]["test_accuracy"] for r in rows if r["recipe"]["model"] == "dws"]
+        baselines = [r for r in rows if r["recipe"]["model"] != "dws"]
+        if len(dws) != 1 or len(baselines) < 2:
+            raise Failure(f"expected one DWS model and two baselines, got {len(dws)} and {len(baselines)}")
+        for row in baselines:
+            accuracy = row["recipe"]["test_accuracy"]
+            if not round(dws[0] - accuracy, 9) >= BAR:
+                raise Failure(f"DWS at {100 * dws[0]:.1f} % is not {100 * BAR:.0f} points above {100 * accuracy:.1f} % "
+                              f"({row['model']})")
+    except (KeyError, TypeError) as e:
+        raise Failure(f"a model's summary is not whole: {type(e).__name__} {e}") from None
+
+
 def collect(work, out):
     """fit.json, and for each NAME of models.txt ("NAME<tab>label") NAME.json: the summaries the verbs printed."""
     fit = last_json_line(os.path.join(work, "fit.json"))
@@ -69,6 +89,7 @@ def collect(work, out):
         raise Failure(e) from None
     for name, label in names:
         rows.append({"model": label, **last_json_line(os.path.join(work, f"{name}.json"))})
+    require_bar(rows)
     name, cores = processor()
     figures = {"schema": SCHEMA, "processor": name, "cores": cores, "fit": fit, "models": rows}
     write_whole(out, json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
@@ -78,15 +99,30 @@ def table(figures):
     """The README's table of one JSON file."""
     if figures["schema"] != SCHEMA:
         raise Failure(f"schema is {figures['schema']!r}, expected {SCHEMA!r}")
-    lines = ["| model | parameters | accuracy on unseen networks | training |", "|---|---|---|---|"]
+    lines = ["| model | parameters | test accuracy | train accuracy | training time | networks/s |", "|---|---|---|---|---|---|"]
     for row in figures["models"]:
-        accuracy = 100 * row["recipe"]["test_accuracy"]
-        lines.append(f"| {row['model']} | {row['parameters']:,} | {accuracy:.1f} % | {row['seconds'] / 60:.0f} min |")
+        recipe = row["recipe"]
+        lines.append(f"| {row['model']} | {row['parameters']:,} | {100 * recipe['test_accuracy']:.1f} % "
+                     f"| {100 * recipe['train_accuracy']:.1f} % | {row['seconds'] / 60:.1f} min "
+                     f"| {row['networks_per_second']:,.0f} |")
     train, _, test = figures["models"][0]["recipe"]["networks"]
     fit = figures["fit"]
     lines += ["", f"{train:,} networks to train on and {test:,} to test on; mean PSNR of the fits {fit['psnr_mean']:.1f} dB; "
                   f"{figures['cores']} cores ({figures['processor']})."]
     return "\n".join(lines) + "\n"
+
+
+def require_used(root, used):
+    """Every file of results of this schema is shown by a table."""
+    folder = os.path.join(root, RESULTS)
+    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        name, extension = os.path.splitext(file)
+        if extension != ".json" or name in used:
+            continue
+        results = read_json(os.path.join(folder, file))
+        if isinstance(results, dict) and results.get("schema") == SCHEMA:
+            raise Failure(f"{os.path.join(folder, file)}: no table of README.md shows it: add its marks "
+                          f"<!-- figures:{name} begin --> and <!-- figures:{name} end -->")
 
 
 def readme(root, check):
@@ -111,6 +147,8 @@ def readme(root, check):
     made = MARKED.sub(replace, text)
     if made.count("<!-- figures:") != 2 * len(used):
         raise Failure(f"{path}: a mark of a table is alone, or a table stands twice")
+    if check:
+        require_used(root, used)
     if made == text:
         return 0
     if check:

@@ -12,8 +12,8 @@ FIT = {"schema": "dws.fit/1", "psnr_mean": 41.25}
 
 
 def model(name, accuracy):
-    return {"schema": "dws.train/1", "parameters": 12345, "seconds": 600.0,
-            "recipe": {"model": name, "networks": [8000, 0, 2000], "test_accuracy": accuracy}}
+    return {"schema": "dws.train/1", "parameters": 12345, "seconds": 600.0, "networks_per_second": 1234.5,
+            "recipe": {"model": name, "networks": [8000, 0, 2000], "train_accuracy": 0.9375, "test_accuracy": accuracy}}
 
 
 class FiguresTable(unittest.TestCase):
@@ -24,8 +24,9 @@ class FiguresTable(unittest.TestCase):
         self.work = os.path.join(self.root, "work")
         os.makedirs(self.work)
         self.write("work/fit.json", json.dumps(FIT) + "\n")
-        self.write("work/models.txt", "mlp\tflat MLP\ndws\tDWS\n")
+        self.write("work/models.txt", "mlp\tflat MLP\nstats\tstatistics\ndws\tDWS\n")
         self.write("work/mlp.json", json.dumps(model("mlp", 0.2)) + "\n")
+        self.write("work/stats.json", json.dumps(model("stats", 0.5)) + "\n")
         self.write("work/dws.json", json.dumps({"old": 1}) + "\n" + json.dumps(model("dws", 0.875)) + "\n")
         self.readme("<!-- figures:t begin -->\n<!-- figures:t end -->\n")
 
@@ -54,7 +55,9 @@ class FiguresTable(unittest.TestCase):
         self.assertEqual(self.run_script("readme", "--check", self.root), 0)
         with open(os.path.join(self.root, "README.md"), encoding="utf-8") as f:
             text = f.read()
-        self.assertIn("| flat MLP | 12,345 | 20.0 % | 10 min |\n| DWS | 12,345 | 87.5 % | 10 min |\n", text)
+        self.assertIn("| flat MLP | 12,345 | 20.0 % | 93.8 % | 10.0 min | 1,234 |\n"
+                      "| statistics | 12,345 | 50.0 % | 93.8 % | 10.0 min | 1,234 |\n"
+                      "| DWS | 12,345 | 87.5 % | 93.8 % | 10.0 min | 1,234 |\n", text)
         self.assertIn("8,000 networks to train on and 2,000 to test on; mean PSNR of the fits 41.2 dB", text)
         self.assertTrue(text.startswith("before\n") and text.endswith("after\n"))
 
@@ -76,6 +79,30 @@ class FiguresTable(unittest.TestCase):
         self.assertEqual(self.collect(), 2)
         self.assertFalse(os.path.exists(self.results))
         self.assertEqual(self.run_script("readme", "--no-such", self.root, "x"), 2)
+
+    def test_dws_must_be_25_points_above_both(self):
+        for accuracy, code in ((0.75, 0), (0.749, 2), (0.2, 2)):
+            self.write("work/dws.json", json.dumps(model("dws", accuracy)) + "\n")
+            if os.path.exists(self.results):
+                os.remove(self.results)
+            self.assertEqual(self.collect(), code, accuracy)
+            self.assertEqual(os.path.exists(self.results), code == 0)
+        self.write("work/dws.json", json.dumps(model("dws", 0.9)) + "\n")
+        self.write("work/mlp.json", json.dumps(model("mlp", 0.7)) + "\n")  # above one of two is not enough
+        self.assertEqual(self.collect(), 2)
+        self.write("work/mlp.json", json.dumps(model("mlp", float("nan"))) + "\n")
+        self.assertEqual(self.collect(), 2)
+        self.write("work/models.txt", "stats\tstatistics\ndws\tDWS\n")
+        self.assertEqual(self.collect(), 2)
+
+    def test_results_that_no_table_shows(self):
+        self.collect()
+        self.run_script("readme", self.root)
+        unused = os.path.join("tests", "bench", "results", "u.json")
+        self.write(unused, json.dumps({"schema": "another/1"}))
+        self.assertEqual(self.run_script("readme", "--check", self.root), 0)
+        self.write(unused, json.dumps({"schema": "dws.figures.inr/1"}))
+        self.assertEqual(self.run_script("readme", "--check", self.root), 2)
 
     def test_a_readme_without_tables(self):
         self.readme("nothing\n")
