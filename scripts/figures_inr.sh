@@ -44,6 +44,8 @@ model() {
   local name=$1 label=$2
   shift 2
   [ -s "$name.json" ] || rm -f "$name.safetensors"
+  # A finished run's log is not gone on with.
+  [ -s "$name.json" ] || [ -e "$name.safetensors.ckpt" ] || rm -f "$name.jsonl"
   once "$name" "$dws" train --data mnist_inr_10k.safetensors --split 8000,0,2000 --seed 0 "$@" --resume --json \
     --log "$name.jsonl" -o "$name.safetensors"
   printf '%s\t%s\n' "$name" "$label" >> models.txt.part

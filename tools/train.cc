@@ -1,13 +1,15 @@
 // dws train: networks and their labels in, a model that reads such networks out.
 #include <filesystem>
 #include <memory>
-#include <set>
 
 #include "command.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "core/version.h"
+#include "kernels/isa.h"
 #include "metanets/registry.h"
 #include "output.h"
 #include "train/metrics_log.h"
@@ -45,14 +47,15 @@ struct Data {
   int64_t classes = 0;
 };
 
-void warn_of_shared_images(const train::Dataset& main, const train::Dataset& other, const char* what) {
-  if (main.info().source.dump() != other.info().source.dump()) return;
-  const std::set<int64_t> ids(main.image_ids().begin(), main.image_ids().end());
-  int64_t shared = 0;
-  for (int64_t id : other.image_ids()) shared += ids.contains(id);
+// A result on images that were trained on would mean nothing.
+void refuse_shared_images(const train::Dataset& first, const char* first_name, const train::Dataset& second,
+                          const char* second_name) {
+  const int64_t shared = train::shared_images(first, second);
   if (shared > 0)
-    log_warn(text("{}: {} of {} {} networks are of images that --data holds too", other.path(), shared,
-                  other.size(), what));
+    throw Error(ErrorKind::mismatch,
+                text("{}: {} of {} networks of {} are of images that {} holds too", second.path(), shared,
+                     second.size(), second_name, first_name),
+                text("cut the zoos apart with dws convert --range, or let --split part {}", first_name));
 }
 
 std::unique_ptr<Data> load(const Train& command, const train::SplitSizes& sizes, uint64_t seed) {
@@ -63,18 +66,22 @@ std::unique_ptr<Data> load(const Train& command, const train::SplitSizes& sizes,
   if (!command.labels.empty())
     data->classes = std::max(data->classes, static_cast<int64_t>(read_class_names(command.labels).size()));
   const auto open = [&](const std::vector<std::string>& paths, std::optional<train::Dataset>& set,
-                        train::Part& part, const char* what) {
+                        train::Part& part, const char* name) {
     if (paths.empty()) return;
     set = train::Dataset::open(paths);
     main.info().require_same_network(set->info(), main.path(), set->path());
     set->require_labels(data->classes);
     set->check_values();
-    warn_of_shared_images(main, *set, what);
+    for (const std::string& remark : set->remarks()) log_warn(remark);
+    refuse_shared_images(main, "--data", *set, name);
     part = train::Part::all(*set);
   };
+  for (const std::string& remark : main.remarks()) log_warn(remark);
   main.check_values();
-  open(command.val, data->val_set, data->val, "validation");
-  open(command.test, data->test_set, data->test, "test");
+  open(command.val, data->val_set, data->val, "--val");
+  open(command.test, data->test_set, data->test, "--test");
+  if (data->val_set && data->test_set)
+    refuse_shared_images(*data->val_set, "--val", *data->test_set, "--test");
   const train::Split split = train::split_by_image(main.image_ids(), main.labels(), sizes, seed);
   data->train = {&main, split.train};
   if (command.val.empty()) data->val = {&main, split.val};
@@ -140,8 +147,11 @@ int Train::run() {
   inputs.insert(inputs.end(), test.begin(), test.end());
   Json made_by = recipe(globals, inputs);
 
-  // What a checkpoint must agree on: the bytes of the data, how they are dealt out, and the model.
+  // What a checkpoint must agree on: the bytes of the data, how they are dealt out, the model, and the
+  // program and instruction set that make the bits.
   Json identity = Json::object();
+  identity.set("version", version());
+  identity.set("isa", kernels::to_string(kernels::isa()));
   Json hashes = Json::array();
   for (const auto& [path, hash] : made_by.at("inputs").as_object()) hashes.push_back(hash);
   identity.set("data", hashes);
@@ -156,7 +166,14 @@ int Train::run() {
                          identity);
   const int64_t done = goes_on ? trainer.resume() : 0;
   if (goes_on) log_info(text("{}: resuming after {} of {} epochs", checkpoint(), done, options.epochs));
-  train::MetricsLog metrics(log, force, goes_on || resume, done);
+  Json settings_of_run = identity;
+  settings_of_run.set("train", options.to_json());
+  const std::string run_line = settings_of_run.dump();
+  train::MetricsLog metrics({.path = log,
+                             .run = hash_bytes(std::as_bytes(std::span(run_line))),
+                             .force = force,
+                             .resumed = goes_on || resume,
+                             .epochs = done});
   log_info(text("{} with {} parameters; {} networks to train on, {} to validate, {} to test", settings.model,
                 file.model->params().size(), sets->train.size(), sets->val.size(), sets->test.size()));
 
@@ -169,7 +186,7 @@ int Train::run() {
   std::optional<train::Tally> test_tally;
   if (!sets->test.empty()) test_tally = train::Predictor(*file.model, file.normaliser).evaluate(sets->test);
 
-  // No times: the same run on another machine writes the same bytes.
+  // No times: the same run with the same version on the same instruction set writes the same bytes.
   made_by.set("task", task);
   made_by.set("model", settings.model);
   made_by.set("train", options.to_json());

@@ -1,16 +1,22 @@
 #include "core/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <memory>
 #include <system_error>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/text.h"
 
 namespace dws {
@@ -149,14 +155,56 @@ void require_writable(const std::string& path, bool force) {
   if (::access(folder.c_str(), W_OK | X_OK) != 0) throw_errno(path, "cannot write");
 }
 
+namespace {
+
+// Temporaries of `path` are PREFIX PID "-" COUNT ".tmp" in its folder. A name too long to be lengthened is
+// cut and told apart by its hash.
+std::string temporary_prefix(const std::string& path) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  if (name.size() > 200) name = name.substr(0, 160) + hash_bytes(std::as_bytes(std::span(name)));
+  return "." + name + ".dws-";
+}
+
+// The process number in the name of a temporary, 0 when it is none of this prefix.
+pid_t writer_of(std::string_view file, std::string_view prefix) {
+  if (!file.starts_with(prefix) || !file.ends_with(".tmp")) return 0;
+  file = file.substr(prefix.size(), file.size() - prefix.size() - 4);
+  pid_t process = 0;
+  uint64_t count = 0;
+  const char* end = file.data() + file.size();
+  const auto dash = std::from_chars(file.data(), end, process);
+  if (dash.ec != std::errc{} || dash.ptr == end || *dash.ptr != '-') return 0;
+  const auto rest = std::from_chars(dash.ptr + 1, end, count);
+  return rest.ec == std::errc{} && rest.ptr == end && process > 0 ? process : 0;
+}
+
+// Removes what killed writers of the same file left. A writer holds a lock on its temporary: its number alone
+// may mean another process by now, or one that only another container sees.
+void remove_stale(const std::string& folder, const std::string& prefix) noexcept {
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(folder.c_str()), ::closedir);
+  if (!listing) return;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    const pid_t process = writer_of(entry->d_name, prefix);
+    if (process == 0 || ::kill(process, 0) == 0 || errno != ESRCH) continue;
+    const int at = ::dirfd(listing.get());
+    const Descriptor file(::openat(at, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (file.fd >= 0 && ::flock(file.fd, LOCK_EX | LOCK_NB) == 0) ::unlinkat(at, entry->d_name, 0);
+  }
+}
+
+}  // namespace
+
 AtomicFile::AtomicFile(const std::string& path, bool force) : path_(path), force_(force) {
   require_writable(path, force);
+  const std::string folder = folder_of(path), prefix = temporary_prefix(path);
+  remove_stale(folder, prefix);
   static std::atomic<uint64_t> counter{0};
   do {  // a name left by a killed process with this number is skipped
-    temporary_ = text("{}/.dws-{}-{}.tmp", folder_of(path), ::getpid(), counter++);
+    temporary_ = text("{}/{}{}-{}.tmp", folder, prefix, ::getpid(), counter++);
     fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (fd_ < 0 && errno == EEXIST);
   if (fd_ < 0) throw_errno(path, "cannot write");
+  ::flock(fd_, LOCK_EX | LOCK_NB);  // goes with the process; a file system without locks does without
   struct stat status {};
   // The replaced file's permissions stay; refusal (a foreign owner's file) leaves the default.
   if (::stat(path.c_str(), &status) == 0 && ::fchmod(fd_, status.st_mode & 07777) != 0) errno = 0;

@@ -12,8 +12,8 @@ namespace dws {
 
 using Bytes = std::span<const std::byte>;
 
-// A read-only mapping of a regular file. Throws Error{io|not_regular_file}. An empty file maps to an empty
-// span.
+// A read-only mapping of a regular file, an empty span for an empty file. Throws
+// Error{io|not_regular_file}.
 class MappedFile {
  public:
   MappedFile() = default;
@@ -51,7 +51,7 @@ class ByteReader {
 };
 
 // Writes to a temporary name beside `path`; commit() flushes to disk and renames. Without commit() the
-// temporary file is removed. Throws Error{exists} at once when `path` is there and !force, Error{io} on any
+// temporary file is removed; those that killed writers of `path` left are removed by the next one. Throws Error{exists} at once when `path` is there and !force, Error{io} on any
 // failed write (a full disk among them).
 class AtomicFile {
  public:

@@ -112,13 +112,31 @@ void NetworkFile::read_info() {
   }
 }
 
-void NetworkFile::read(std::span<float> out) const {
+const Json* NetworkFile::summary(std::string_view key) const {
+  if (!info_.summary.is_object()) return nullptr;
+  const Json* networks = info_.summary.find("networks");
+  return networks && networks->dump() == "1" ? info_.summary.find(key) : nullptr;
+}
+
+std::optional<float> NetworkFile::psnr() const {
+  const Json* value = summary("psnr_mean");
+  if (!value || !value->is_number()) return {};
+  return static_cast<float>(value->as_double());
+}
+
+std::optional<int64_t> NetworkFile::image_id() const {
+  const Json* value = summary("image_id");
+  if (!value || !value->is_integer()) return {};
+  return value->as_int();
+}
+
+void NetworkFile::read(std::span<float> out, bool finite) const {
   size_t at = 0;
   for (const Layer& layer : layers_) {
     for (const TensorEntry* entry : {layer.weight, layer.bias}) {
       const std::span<float> part = out.subspan(at, static_cast<size_t>(entry->elements()));
       file_.read(*entry, part);
-      require_finite(part, path() + ": ", entry->name);
+      if (finite) require_finite(part, path() + ": ", entry->name);
       at += part.size();
     }
   }
@@ -133,7 +151,11 @@ class SingleZoo : public ZooSource {
   const ZooInfo& info() const noexcept override { return network_.info(); }
   int64_t size() const noexcept override { return 1; }
   std::string name(int64_t) const override { return network_.path(); }
-  void read(int64_t, std::span<float> out) const override { network_.read(out); }
+  int64_t image_id(int64_t i) const override { return network_.image_id().value_or(i); }
+  bool has_image_ids() const noexcept override { return network_.image_id().has_value(); }
+  std::optional<float> psnr(int64_t) const override { return network_.psnr(); }
+  std::string remark() const override { return network_.remark(); }
+  void read(int64_t, std::span<float> out, bool finite) const override { network_.read(out, finite); }
 
  private:
   NetworkFile network_;

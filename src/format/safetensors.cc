@@ -70,6 +70,11 @@ const std::string* Safetensors::meta(std::string_view key) const noexcept {
   return nullptr;
 }
 
+std::string Safetensors::remark() const {
+  if (warnings_.size() < 2) return warnings_.empty() ? std::string() : warnings_.front();
+  return text("{}, and {} more", warnings_.front(), warnings_.size() - 1);
+}
+
 void Safetensors::read(const TensorEntry& entry, std::span<float> out) const {
   read_as(*this, entry, out, format::is_float_dtype(entry.dtype), "float");
 }

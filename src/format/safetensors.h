@@ -53,6 +53,7 @@ class Safetensors {
   const std::string* meta(std::string_view key) const noexcept;
   // Unknown fields met in tensor entries, for a warning; the first hundred of them.
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  std::string remark() const;  // the first of them and how many more there are, one line; "" for none
 
   // Copies with conversion: F32, F64, F16, BF16 to float; F32, F64 to double; I64, I32, U8... to int64.
   // Throws Error{unknown_dtype} for others, Error{bad_value} for a U64 beyond int64; `out` must have

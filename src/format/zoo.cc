@@ -11,6 +11,16 @@ namespace dws {
 struct Zoo::Impl {
   std::unique_ptr<format::ZooSource> source;
 
+  void read(int64_t i, std::span<float> out, bool finite) const {
+    const format::ZooSource& zoo = at(i);
+    const int64_t count = zoo.info().arch.param_count();
+    if (out.size() != static_cast<size_t>(count)) {
+      throw Error(ErrorKind::internal, text("{}: wrong length of the array to read into: expected {}, got {}",
+                                            zoo.path(), count, out.size()));
+    }
+    zoo.read(i, out, finite);
+  }
+
   // The source, once `i` is known to be one of its networks.
   const format::ZooSource& at(int64_t i) const {
     if (i < 0 || i >= source->size()) {
@@ -64,12 +74,16 @@ std::string Zoo::name(int64_t i) const {
 }
 
 void Zoo::read(int64_t i, std::span<float> out) const {
-  const format::ZooSource& source = impl_->at(i);
-  if (out.size() != static_cast<size_t>(info().arch.param_count())) {
-    throw Error(ErrorKind::internal, text("{}: wrong length of the array to read into: expected {}, got {}",
-                                          path(), info().arch.param_count(), out.size()));
-  }
-  source.read(i, out);
+  impl_->read(i, out, true);
+}
+void Zoo::read_as_is(int64_t i, std::span<float> out) const {
+  impl_->read(i, out, false);
+}
+bool Zoo::has_image_ids() const noexcept {
+  return impl_->source->has_image_ids();
+}
+std::string Zoo::remark() const {
+  return impl_->source->remark();
 }
 
 }  // namespace dws

@@ -32,8 +32,7 @@ struct MlpArch {
 
 // What "dws.zoo" holds. Everything needed to render a network: f(x) = net(x) + output_offset, coordinates of
 // an image's pixel centres from range[0] to range[1] inclusive, x = (column, row); sine layers are sin(omega
-// (W x + b)). With Fourier features the first layer's input is [sin(2 pi B x), cos(2 pi B x)], all sines
-// first.
+// (W x + b)). With Fourier features the first layer's input is [sin(2 pi B x), cos(2 pi B x)], all sines first.
 struct ZooInfo {
   MlpArch arch;
   std::string activation = "siren";  // siren, relu, tanh
@@ -48,9 +47,9 @@ struct ZooInfo {
   double range[2] = {-1, 1};
   int64_t image_height = 0, image_width = 0, channels = 1;  // 0: not images
   bool assumed = false;  // the file said nothing: all but arch are defaults. Not written
-  Json source;           // file names, hashes
-  Json fit;              // recipe: steps, lr, seed, ...
-  Json summary;          // PSNR mean, min, max
+  Json source;                                              // file names, hashes
+  Json fit;                                                 // recipe: steps, lr, seed, ...
+  Json summary;                                             // PSNR mean, min, max
   Json to_json() const;
   static ZooInfo from_json(const Json& json, const std::string& file);  // throws Error{bad_schema}
   // Throws Error{mismatch} saying what differs when networks of `other` cannot stand in one data set with
@@ -75,11 +74,16 @@ class Zoo {
   bool has_labels() const noexcept;
   int64_t label(int64_t i) const;     // -1 when unknown
   int64_t image_id(int64_t i) const;  // i when the file has none
+  bool has_image_ids() const noexcept;
   std::optional<float> psnr(int64_t i) const;
   std::string name(int64_t i) const;  // "zoo.safetensors#12", or the single network's file
   // Copies network i's numbers: W_0, b_0, W_1, b_1, ... each row-major (out, in). `out` has
   // arch.param_count() elements. Throws Error{bad_value} naming network and tensor when one is not finite.
   void read(int64_t i, std::span<float> out) const;
+  // The same with NaN and infinities let through, for looking at a damaged zoo.
+  void read_as_is(int64_t i, std::span<float> out) const;
+  // Safetensors::remark() of the file; of a folder, of its first file.
+  std::string remark() const;
 
  private:
   struct Impl;

@@ -19,6 +19,7 @@ struct Member {
   std::string file;  // relative to the folder
   int64_t label = -1;
   int64_t image_id = 0;
+  bool numbered = false;  // the table says which image
 };
 
 // One line of labels.csv being read.
@@ -88,7 +89,10 @@ std::vector<Member> read_members(const std::string& path) {
       line.bad(ErrorKind::bad_value,
                text("label: expected at least 0 (or -1 for unknown), got {}", member.label));
     }
-    if (fields.size() > 2) member.image_id = line.integer(fields[2], "image_id");
+    if (fields.size() > 2) {
+      member.image_id = line.integer(fields[2], "image_id");
+      member.numbered = true;
+    }
     if (!seen.insert(member.file).second) {
       line.bad(ErrorKind::duplicate_name, text("'{}' is listed twice", escaped(member.file)));
     }
@@ -120,7 +124,12 @@ class FolderZoo : public ZooSource {
     const std::string table = (fs::path(path) / "labels.csv").string();
     members_ = fs::exists(table) ? read_members(table) : list_members(path);
     has_labels_ = std::any_of(members_.begin(), members_.end(), [](const Member& m) { return m.label >= 0; });
-    info_ = open_member(0).info();
+    has_image_ids_ =
+        std::all_of(members_.begin(), members_.end(), [](const Member& m) { return m.numbered; });
+    const NetworkFile first = open_member(0);
+    info_ = first.info();
+    info_.summary = Json();  // of one network only
+    remark_ = first.remark();
   }
 
   const std::string& path() const noexcept override { return path_; }
@@ -133,10 +142,14 @@ class FolderZoo : public ZooSource {
     return (fs::path(path_) / members_[static_cast<size_t>(i)].file).string();
   }
 
-  void read(int64_t i, std::span<float> out) const override {
+  bool has_image_ids() const noexcept override { return has_image_ids_; }
+  std::optional<float> psnr(int64_t i) const override { return open_member(i).psnr(); }
+  std::string remark() const override { return remark_; }
+
+  void read(int64_t i, std::span<float> out, bool finite) const override {
     const NetworkFile network = open_member(i);
     info_.require_same_network(network.info(), name(0), network.path());
-    network.read(out);
+    network.read(out, finite);
   }
 
  private:
@@ -153,7 +166,8 @@ class FolderZoo : public ZooSource {
   std::string path_;
   ZooInfo info_;
   std::vector<Member> members_;
-  bool has_labels_ = false;
+  std::string remark_;
+  bool has_labels_ = false, has_image_ids_ = false;
 };
 
 }  // namespace

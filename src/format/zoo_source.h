@@ -22,10 +22,12 @@ class ZooSource {
   // Indices are in [0, size()): Zoo checks them.
   virtual int64_t label(int64_t) const { return -1; }
   virtual int64_t image_id(int64_t i) const { return i; }
+  virtual bool has_image_ids() const noexcept { return false; }
   virtual std::optional<float> psnr(int64_t) const { return {}; }
   virtual std::string name(int64_t i) const = 0;
-  // `out` has arch.param_count() elements.
-  virtual void read(int64_t i, std::span<float> out) const = 0;
+  virtual std::string remark() const = 0;
+  // `out` has arch.param_count() elements. `finite`: NaN and infinities are refused.
+  virtual void read(int64_t i, std::span<float> out, bool finite) const = 0;
 };
 
 // True when the file holds stacked networks (weights of rank 3, or one of the arrays only zoos have).
@@ -43,7 +45,11 @@ class NetworkFile {
   const std::string& path() const noexcept { return file_.path(); }
   // From metadata "dws.zoo"; without it the defaults of ZooInfo with the architecture of the tensors.
   const ZooInfo& info() const noexcept { return info_; }
-  void read(std::span<float> out) const;
+  std::string remark() const { return file_.remark(); }
+  void read(std::span<float> out, bool finite) const;
+  // What the summary of a network's own file says; nothing in a file taken from elsewhere.
+  std::optional<float> psnr() const;
+  std::optional<int64_t> image_id() const;
 
  private:
   struct Layer {
@@ -53,6 +59,7 @@ class NetworkFile {
   };
   void collect_layers();
   void read_info();
+  const Json* summary(std::string_view key) const;
 
   Safetensors file_;
   ZooInfo info_;

@@ -43,15 +43,17 @@ class StackedZoo : public ZooSource {
     convert(psnr_->dtype, row(*psnr_, i, 1), &value, 1);
     return value;
   }
+  bool has_image_ids() const noexcept override { return image_ids_ != nullptr; }
   std::string name(int64_t i) const override { return text("{}#{}", path(), i); }
+  std::string remark() const override { return file_.remark(); }
 
-  void read(int64_t i, std::span<float> out) const override {
+  void read(int64_t i, std::span<float> out, bool finite) const override {
     size_t at = 0;
     for (const TensorEntry* entry : rows_) {
       const size_t size = static_cast<size_t>(entry->elements() / count_);
       const std::span<float> part = out.subspan(at, size);
       convert(entry->dtype, row(*entry, i, size), part.data(), size);
-      require_finite(part, network_place(path(), i), entry->name);
+      if (finite) require_finite(part, network_place(path(), i), entry->name);
       at += size;
     }
   }

@@ -12,7 +12,9 @@
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "core/version.h"
 #include "inr/journal.h"
+#include "kernels/isa.h"
 
 namespace dws {
 namespace {
@@ -24,9 +26,11 @@ std::vector<int64_t> selected_images(const FitOptions& options, int64_t count) {
   return selected;
 }
 
-// Everything the parameters depend on, as 32 digits.
+// Everything the parameters' bits depend on, the program and its instruction set among it, as 32 digits.
 std::string settings_hash(const ZooInfo& info, const Images& images, std::span<const int64_t> labels) {
   Json settings = info.to_json();
+  settings.set("version", version());
+  settings.set("isa", kernels::to_string(kernels::isa()));
   settings.set("images", hash_bytes(std::as_bytes(std::span(images.pixels))));
   settings.set("labels", hash_bytes(std::as_bytes(labels)));
   const std::string line = settings.dump();

@@ -27,6 +27,7 @@ struct ModelFile {
   weights::Normaliser normaliser;
   std::vector<std::string> classes;  // names, "0".."9" unless given
   Json recipe;                       // how it was trained
+  std::string remark;                // Safetensors::remark() of the file read; not written
 };
 // Metadata dws.model (configuration, zoo, classes) and dws.recipe; tensors params/*, buffers/*, normaliser/*.
 void save_model(const std::string& path, const ModelFile& file, bool force);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -30,6 +31,33 @@ Dataset Dataset::open(const std::vector<std::string>& paths, int64_t limit) {
 std::string Dataset::name(int64_t i) const {
   const Place& place = places_.at(static_cast<size_t>(i));
   return zoos_[static_cast<size_t>(place.zoo)].name(place.index);
+}
+
+std::vector<std::string> Dataset::remarks() const {
+  std::vector<std::string> lines;
+  for (const Zoo& zoo : zoos_)
+    if (std::string line = zoo.remark(); !line.empty()) lines.push_back(std::move(line));
+  return lines;
+}
+
+std::string Dataset::image_key(int64_t i) const {
+  const Place& place = places_.at(static_cast<size_t>(i));
+  const Zoo& zoo = zoos_[static_cast<size_t>(place.zoo)];
+  const Json& source = zoo.info().source;
+  if (!zoo.has_image_ids() || !source.is_object() || source.as_object().empty()) return "";
+  // Where the labels come from does not matter.
+  const Json* images = source.find("images");
+  const Json* hash = images ? images->find("hash") : nullptr;
+  return text("{}#{}", (hash ? *hash : images ? *images : source).dump(), zoo.image_id(place.index));
+}
+
+int64_t shared_images(const Dataset& a, const Dataset& b) {
+  std::unordered_set<std::string> known;
+  for (int64_t i = 0; i < a.size(); ++i) known.insert(a.image_key(i));
+  known.erase("");
+  int64_t shared = 0;
+  for (int64_t i = 0; i < b.size(); ++i) shared += known.contains(b.image_key(i));
+  return shared;
 }
 
 void Dataset::read(int64_t i, std::span<float> out) const {

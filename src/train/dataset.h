@@ -25,6 +25,11 @@ class Dataset {
   std::span<const int64_t> labels() const noexcept { return labels_; }  // -1 where unknown
   std::span<const int64_t> image_ids() const noexcept { return image_ids_; }
   std::string name(int64_t i) const;
+  // Zoo::remark() of the files that have one.
+  std::vector<std::string> remarks() const;
+  // Which image network i is of, across files: its source's hash and its number there; "" when the file does
+  // not say.
+  std::string image_key(int64_t i) const;
 
   // Network i's numbers (info().arch.param_count()). Throws Error{bad_value} naming network and tensor when
   // one is not finite.
@@ -44,6 +49,9 @@ class Dataset {
   std::vector<Place> places_;
   std::vector<int64_t> labels_, image_ids_;
 };
+
+// How many networks of `b` are of images that `a` has networks of, as far as the files say.
+int64_t shared_images(const Dataset& a, const Dataset& b);
 
 // Some networks of a data set: a part of a split, or a whole other file.
 struct Part {

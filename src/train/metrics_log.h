@@ -9,19 +9,29 @@
 
 namespace dws::train {
 
+struct MetricsLogOptions {
+  std::string path;  // empty: nothing is written
+  std::string run;   // whose lines these are: every line carries it
+  bool force = false;
+  bool resumed = false;
+  int64_t epochs = 0;  // done so far, of a resumed run
+};
+
 class MetricsLog {
  public:
-  // Nothing is written with an empty `path`. A fresh log replaces an older file only with `force`; a resumed one keeps
-  // the lines of the first `resumed_epochs` epochs, drops what a killed run wrote after them, and goes on.
-  MetricsLog(std::string path, bool force, bool resumed, int64_t resumed_epochs);
+  // A fresh log replaces an older file only with `force`. A resumed one keeps this run's lines of the first
+  // `epochs` epochs, drops what a killed run wrote after them, and goes on. Throws Error{exists} when a file
+  // to be resumed holds anything but epochs of this run (another run's lines, other text, the record that
+  // closes a finished run) and !force; the file is as it was then.
+  explicit MetricsLog(const MetricsLogOptions& options);
   // Appends one line, handed to the system at once. Throws Error{io}.
-  void write(const Json& record);
+  void write(Json record);
 
  private:
   struct Close {
     void operator()(std::FILE* file) const noexcept { std::fclose(file); }
   };
-  std::string path_;
+  std::string path_, run_;
   std::unique_ptr<std::FILE, Close> file_;
 };
 

@@ -1,30 +1,39 @@
 # SIGKILL in the middle: no output, and --resume gives the bytes of a run that was not killed.
 small_zoo zoo.safetensors 60
-options=(train --data zoo.safetensors -o model.safetensors --epochs 40 --batch 8 --hidden 8 --layers 2 --dropout 0.1 -q)
+options=(train --data zoo.safetensors -o model.safetensors --epochs 80 --batch 8 --hidden 8 --layers 2 --dropout 0.1)
 mkdir whole cut
 cp zoo.safetensors whole
 cp zoo.safetensors cut
-(cd whole && "$dws" "${options[@]}" --log log.jsonl >/dev/null)
+(cd whole && "$dws" "${options[@]}" --log log.jsonl -q >/dev/null)
 cd cut
 for lines in 2 5; do
-  "$dws" "${options[@]}" --checkpoint-every 0 --log log.jsonl --resume >/dev/null 2>&1 &
+  "$dws" "${options[@]}" --checkpoint-every 0 --log log.jsonl --resume >/dev/null 2>err$lines.txt &
   process=$!
   wait_for_lines log.jsonl $lines
   kill -KILL $process
-  wait $process 2>/dev/null || true
+  code=0
+  wait $process 2>/dev/null || code=$?
+  test $code = 137 || die "code $code"
+  # Under the final names: nothing, and a whole checkpoint.
   test ! -e model.safetensors
-  test -e model.safetensors.ckpt
+  "$dws" inspect model.safetensors.ckpt | grep -q checkpoint
 done
-"$dws" "${options[@]}" --log log.jsonl --resume >/dev/null
+grep -q "no checkpoint to resume" err2.txt
+grep -Eq "resuming after [1-9][0-9]* of 80 epochs" err5.txt || die "began again: $(head -n 3 err5.txt)"
+"$dws" "${options[@]}" --log log.jsonl --resume --checkpoint-every 0 >/dev/null 2>err.txt
+epoch=$(sed -n 's/.*resuming after \([0-9]*\) of 80 epochs.*/\1/p' err.txt)
+test "$epoch" -ge 4 || die "began again: $(head -n 3 err.txt)"
+test "$epoch" -lt 80
 cmp model.safetensors ../whole/model.safetensors
 times='s/"(networks_per_second|seconds)":[^,}]*//g'
 diff <(sed -E "$times" log.jsonl) <(sed -E "$times" ../whole/log.jsonl)
+no_leftovers   # what the killed ones left went when the checkpoint was written again
 # A damaged checkpoint is refused.
-"$dws" "${options[@]}" --force --log other.jsonl >/dev/null 2>&1 &
+"$dws" "${options[@]}" -q --force --log other.jsonl >/dev/null 2>&1 &
 process=$!
 wait_for_lines other.jsonl 2
 kill -INT $process
 wait $process || true
 size=$(stat -c %s model.safetensors.ckpt)
 patch model.safetensors.ckpt $((size - 2)) '\101'
-fails 2 "damaged" "$dws" "${options[@]}" --force --resume
+fails 2 "damaged" "$dws" "${options[@]}" -q --force --resume

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -171,6 +172,35 @@ TEST(AtomicFile, WithoutCommitNothingIsLeft) {
   }
   EXPECT_EQ(entries(dir), 1u);
   EXPECT_EQ(read_text(dir / "old"), "old");
+}
+
+TEST(AtomicFile, RemovesWhatAKilledWriterOfTheSameFileLeft) {
+  const TempDir dir;
+  const auto killed_while_writing = [&](const std::string& name) {
+    const pid_t child = fork();
+    if (child == 0) {
+      AtomicFile file(dir / name, true);
+      file.write("half");
+      _exit(0);  // no destructor runs, as after SIGKILL
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+  };
+  killed_while_writing("x");
+  killed_while_writing("x");  // takes the first one's leftover away
+  EXPECT_EQ(entries(dir), 1u);
+  killed_while_writing("y");
+  const std::string long_name(255, 'n');
+  killed_while_writing(long_name);
+  EXPECT_EQ(entries(dir), 3u);
+  AtomicFile running(dir / "x", false);
+  EXPECT_EQ(entries(dir), 3u);
+  AtomicFile beside(dir / "x", false);  // a live writer's is left alone
+  EXPECT_EQ(entries(dir), 4u);
+  running.commit();
+  write_text(dir / "y", "whole", false);
+  write_text(dir / long_name, "whole", false);
+  EXPECT_EQ(entries(dir), 4u);  // three files and the temporary of `beside`
 }
 
 TEST(AtomicFile, RefusesAnExistingFileWithoutForce) {
