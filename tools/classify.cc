@@ -36,6 +36,7 @@ class Classifier {
   void add(const std::string& input) {
     try {
       const Zoo zoo = Zoo::open(input);
+      if (!zoo.remark().empty()) log_warn(zoo.remark());
       file_.zoo.require_same_network(zoo.info(), path_, input);
       for (int64_t i = 0; i < zoo.size(); ++i) {
         check_interrupt();
@@ -78,6 +79,7 @@ class Classifier {
   std::string line(size_t i) {
     const auto classes = static_cast<size_t>(file_.model->output_size());
     const std::span<const float> logits(logits_.data() + i * classes, classes);
+    train::require_finite(logits, names_[i]);
     std::vector<double> probability(classes);
     train::softmax(logits, probability);
     std::vector<size_t> order(classes);
@@ -138,6 +140,7 @@ struct Classify {
 
   int run() const {
     ModelFile file = load_model(model);
+    if (!file.remark.empty()) log_warn(file.remark);
     if (!labels.empty()) file.classes = class_names(labels, file.model->output_size());
     Classifier classifier(std::move(file), model, top, json);
     for (const std::string& input : inputs) {

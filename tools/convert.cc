@@ -28,6 +28,7 @@ struct Place {
 struct Joined {
   std::vector<Zoo> zoos;
   std::vector<Place> places;
+  Json source;  // of all
   mutable std::vector<float> numbers;
 
   const Zoo& zoo(const Place& place) const { return zoos[place.zoo]; }
@@ -72,10 +73,11 @@ struct Convert {
   std::vector<std::string> inputs;
   std::string out, range;
   int64_t limit = 0;
-  bool single = false, force = false;
+  bool single = false, force = false, renumber = false;
 
   int run() const;
   Joined join_inputs() const;
+  void keep_images_apart(Joined& joined) const;
   void select(std::vector<Place>& places) const;
   void write_singles(const Joined& joined, ZooInfo info) const;
 };
@@ -90,12 +92,61 @@ Joined Convert::join_inputs() const {
       joined.places.push_back({joined.zoos.size(), i, zoo.image_id(i)});
     joined.zoos.push_back(std::move(zoo));
   }
+  keep_images_apart(joined);
   // Pieces made by --shard interleave; views of an image stay in their order.
   if (joined.zoos.size() > 1)
     std::stable_sort(joined.places.begin(), joined.places.end(),
                      [](const Place& a, const Place& b) { return a.image_id < b.image_id; });
   joined.numbers.resize(static_cast<size_t>(joined.zoos.front().info().arch.param_count()));
   return joined;
+}
+
+// Image 7 of one source is not image 7 of another. With --renumber the images of each further source get the
+// numbers after those before.
+void Convert::keep_images_apart(Joined& joined) const {
+  struct Source {
+    Json json;
+    std::string path;
+    int64_t low = 0, high = -1, offset = 0;
+  };
+  constexpr int64_t kLargest = int64_t{1} << 53;  // sums stay far from overflow
+  std::vector<Source> sources;
+  std::vector<size_t> source_of;
+  for (const Zoo& zoo : joined.zoos) {
+    const Json& source = zoo.info().source;
+    const auto same = [&](const Source& s) {
+      return !(renumber && source.is_null()) && s.json.dump() == source.dump();
+    };
+    const auto found = std::find_if(sources.begin(), sources.end(), same);
+    source_of.push_back(static_cast<size_t>(found - sources.begin()));
+    if (found == sources.end()) sources.push_back({.json = source, .path = zoo.path()});
+  }
+  joined.source = sources.front().json;
+  if (sources.size() == 1) return;
+  if (!renumber)
+    throw Error(ErrorKind::mismatch,
+                text("{}: made from other images than {}: the numbers of their images would collide",
+                     sources[1].path, sources[0].path),
+                "use --renumber to give the images new numbers");
+  for (const Place& place : joined.places) {
+    Source& source = sources[source_of[place.zoo]];
+    if (place.image_id < -kLargest || place.image_id > kLargest)
+      throw Error(ErrorKind::resource_limit,
+                  text("{}: image number {} is too large for --renumber", source.path, place.image_id));
+    const bool first = source.high < source.low;
+    source.low = first ? place.image_id : std::min(source.low, place.image_id);
+    source.high = first ? place.image_id : std::max(source.high, place.image_id);
+  }
+  for (size_t i = 1; i < sources.size(); ++i)
+    sources[i].offset = sources[i - 1].high + sources[i - 1].offset + 1 - sources[i].low;
+  for (Place& place : joined.places) place.image_id += sources[source_of[place.zoo]].offset;
+  joined.source = Json::array();
+  for (const Source& source : sources) {
+    if (source.json.is_array())
+      for (const Json& one : source.json.as_array()) joined.source.push_back(one);
+    else if (!source.json.is_null())
+      joined.source.push_back(source.json);
+  }
 }
 
 void Convert::select(std::vector<Place>& places) const {
@@ -109,7 +160,7 @@ void Convert::select(std::vector<Place>& places) const {
     if (begin < 0 || begin >= end)
       throw Error(ErrorKind::empty, text("--range {}: holds none of the {} networks", range, places.size()));
   }
-  if (limit > 0) end = std::min(end, begin + limit);
+  if (limit > 0) end = begin + std::min(limit, end - begin);
   places = std::vector<Place>(places.begin() + begin, places.begin() + end);
 }
 
@@ -119,6 +170,10 @@ void Convert::write_singles(const Joined& joined, ZooInfo info) const {
     throw Error(ErrorKind::exists, text("{}: is there already and not empty", out), "choose another folder");
   // Whole or not at all, as files are: a folder beside it, renamed at the end.
   const std::string temporary = text("{}.tmp{}", out, ::getpid());
+  std::error_code code;
+  if (!fs::create_directory(temporary, code))
+    throw Error(ErrorKind::io, text("{}: cannot create the folder: {}", temporary,
+                                    code ? code.message() : std::string("it is there already")));
   struct Cleanup {
     std::string path;
     ~Cleanup() {
@@ -126,9 +181,6 @@ void Convert::write_singles(const Joined& joined, ZooInfo info) const {
       fs::remove_all(path, ignored);
     }
   } cleanup{temporary};
-  std::error_code code;
-  if (!fs::create_directory(temporary, code))
-    throw Error(ErrorKind::io, text("{}: cannot create the folder: {}", temporary, code.message()));
   std::string table = "file,label,image_id\n";
   for (size_t i = 0; i < joined.places.size(); ++i) {
     const Place& place = joined.places[i];
@@ -136,7 +188,10 @@ void Convert::write_singles(const Joined& joined, ZooInfo info) const {
     const float* numbers = joined.read(static_cast<int64_t>(i));
     const Zoo& zoo = joined.zoo(place);
     const std::optional<float> psnr = zoo.psnr(place.index);
-    info.summary = psnr ? psnr_summary({*psnr}) : Json();
+    // What the arrays of a zoo say of a network, so that it comes back with it.
+    info.summary = Json::object({{"networks", Json(1)}});
+    if (psnr) info.summary = psnr_summary({*psnr});
+    info.summary.set("image_id", place.image_id);
     write_network((fs::path(temporary) / name).string(), info, {numbers, joined.numbers.size()}, {}, false);
     const int64_t label = zoo.has_labels() ? zoo.label(place.index) : -1;
     table += text("{},{},{}\n", name, label < 0 ? std::string() : text("{}", label), place.image_id);
@@ -153,6 +208,7 @@ int Convert::run() const {
   const auto count = static_cast<int64_t>(joined.places.size());
   ZooInfo info = joined.zoos.front().info();
   info.fit = common_fit(joined.zoos);
+  info.source = joined.source;
   if (single) {
     write_singles(joined, info);
   } else {
@@ -198,6 +254,7 @@ void register_convert(CLI::App& app, const Globals& globals, Run& run) {
   verb->add_option("-o,--output", c.out, "the zoo to write, or with --single the folder")->required();
   verb->add_option("--range", c.range, "BEGIN:END, networks to take after joining, END not included");
   verb->add_option("--limit", c.limit, "at most N networks")->check(CLI::PositiveNumber);
+  verb->add_flag("--renumber", c.renumber, "join zoos made from different images: theirs get new numbers");
   verb->add_flag("--single", c.single, "write each network to a file of its own, with labels.csv");
   verb->add_flag("--force", c.force, "overwrite the output");
   verb->callback([command, &run] { run = [command] { return command->run(); }; });

@@ -69,7 +69,7 @@ int fit(Settings settings, const Globals& globals) {
   }
   Json line = Json::object();
   line.set("schema", "dws.fit/1");
-  line.set("out", settings.out);
+  line.set("output", settings.out);
   line.set("networks", summary.networks);
   line.set("resumed", summary.resumed);
   line.set("psnr_mean", summary.psnr_mean);
@@ -89,9 +89,10 @@ void register_fit(CLI::App& app, const Globals& globals, Run& run) {
   auto settings = std::make_shared<Settings>();
   FitOptions& options = settings->options;
   CLI::App* sub = app.add_subcommand("fit", "fit one implicit neural representation an image, many at once");
+  sub->footer("Example:\n  dws fit train-images-idx3-ubyte --labels train-labels-idx1-ubyte -o zoo.safetensors");
   sub->add_option("IMAGES", settings->images, "IDX file, PNG file or folder of PNGs, or a CIFAR-10 batch")
       ->required();
-  sub->add_option("-o,--out", settings->out, "zoo file to write")->required();
+  sub->add_option("-o,--output", settings->out, "zoo file to write")->required();
   sub->add_option("--labels", settings->labels, "labels of the images: IDX file or CIFAR-10 batch");
   sub->add_option("--arch", settings->arch,
                   "widths, column and row first: 2-32-32-1 (default; last: channels)");

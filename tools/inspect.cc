@@ -7,6 +7,7 @@
 #include "command.h"
 #include "core/error.h"
 #include "core/interrupt.h"
+#include "core/log.h"
 #include "core/text.h"
 #include "format/safetensors.h"
 #include "metanets/registry.h"
@@ -17,16 +18,24 @@ namespace {
 
 constexpr int64_t kMostRead = 10000;  // networks whose numbers go into the statistics
 
-// Mean and deviation of one tensor over networks.
+// Mean and deviation of one tensor's finite numbers over networks.
 struct Moments {
   double sum = 0, squares = 0;
-  int64_t count = 0;
-  void add(std::span<const float> values) noexcept {
+  int64_t count = 0, not_finite = 0;
+  // How many of `values` are not finite.
+  int64_t add(std::span<const float> values) noexcept {
+    int64_t bad = 0;
     for (float x : values) {
+      if (!std::isfinite(x)) {
+        ++bad;
+        continue;
+      }
       sum += x;
       squares += static_cast<double>(x) * x;
     }
-    count += static_cast<int64_t>(values.size());
+    count += static_cast<int64_t>(values.size()) - bad;
+    not_finite += bad;
+    return bad;
   }
   double mean() const noexcept { return count ? sum / static_cast<double>(count) : 0; }
   double deviation() const noexcept {
@@ -57,6 +66,7 @@ Json describe_network_kind(const ZooInfo& info) {
 
 Json inspect_zoo(const std::string& path) {
   const Zoo zoo = Zoo::open(path);
+  if (!zoo.remark().empty()) log_warn(zoo.remark());
   const ZooInfo& info = zoo.info();
   Json json = Json::object();
   json.set("schema", "dws.inspect/1");
@@ -95,15 +105,24 @@ Json inspect_zoo(const std::string& path) {
   const symmetry::Layout layout = symmetry::mlp_layout(info.arch.dims);
   std::vector<Moments> moments(layout.tensors.size());
   std::vector<float> numbers(static_cast<size_t>(info.arch.param_count()));
-  for (int64_t i = 0; i < std::min(zoo.size(), kMostRead); ++i) {
+  const int64_t read = std::min(zoo.size(), kMostRead);
+  int64_t bad_networks = 0, first_bad = -1;
+  for (int64_t i = 0; i < read; ++i) {
     check_interrupt();
-    zoo.read(i, numbers);
+    zoo.read_as_is(i, numbers);
     size_t at = 0;
+    int64_t bad = 0;
     for (size_t t = 0; t < moments.size(); ++t) {
       const auto size = static_cast<size_t>(layout.tensors[t].size());
-      moments[t].add(std::span(numbers).subspan(at, size));
+      bad += moments[t].add(std::span(numbers).subspan(at, size));
       at += size;
     }
+    if (bad > 0 && bad_networks++ == 0) first_bad = i;
+  }
+  json.set("statistics_of", read);
+  if (bad_networks > 0) {
+    json.set("not_finite_networks", bad_networks);
+    json.set("first_not_finite", zoo.name(first_bad));
   }
   Json tensors = Json::array();
   for (size_t t = 0; t < moments.size(); ++t) {
@@ -114,6 +133,7 @@ Json inspect_zoo(const std::string& path) {
     entry.set("shape", shape);
     entry.set("mean", moments[t].mean());
     entry.set("deviation", moments[t].deviation());
+    if (moments[t].not_finite > 0) entry.set("not_finite", moments[t].not_finite);
     tensors.push_back(entry);
   }
   json.set("tensors", tensors);
@@ -124,6 +144,7 @@ Json inspect_zoo(const std::string& path) {
 
 Json inspect_model(const std::string& path) {
   const ModelFile file = load_model(path);
+  if (!file.remark.empty()) log_warn(file.remark);
   Json json = Json::object();
   json.set("schema", "dws.inspect/1");
   json.set("file", path);
@@ -179,7 +200,10 @@ void print_words(const Json& json) {
   print(text("{}: {}", json.at("file").as_string(), json.at("kind").as_string()));
   for (const auto& [key, value] : json.as_object()) {
     if (key == "schema" || key == "file" || key == "kind") continue;
-    if (key == "tensors" || key == "groups") {
+    if (key == "statistics_of") {
+      if (value.as_int() < json.at("networks").as_int())
+        print(text("  statistics of the first {} networks", value.as_int()));
+    } else if (key == "tensors" || key == "groups") {
       for (const Json& item : value.as_array())
         print(text("  {} {}", key.substr(0, key.size() - 1), words(item)));
     } else {

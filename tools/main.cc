@@ -184,6 +184,51 @@ int run_main(std::vector<std::string> arguments) {
   return run();
 }
 
+// What to do about an error that brings no advice of its own.
+const char* default_advice(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::usage:
+      return "see dws VERB --help";
+    case ErrorKind::io:
+      return "check the name, the permissions and the room on the disk";
+    case ErrorKind::not_regular_file:
+      return "give the name of a file";
+    case ErrorKind::exists:
+      return "choose another name, or use --force to overwrite it";
+    case ErrorKind::truncated:
+      return "the file is incomplete: fetch or make it again";
+    case ErrorKind::trailing_data:
+    case ErrorKind::bad_utf8:
+    case ErrorKind::bad_json:
+    case ErrorKind::shape_overflow:
+    case ErrorKind::size_mismatch:
+    case ErrorKind::offset_overlap:
+    case ErrorKind::offset_gap:
+    case ErrorKind::offset_range:
+      return "the file is damaged: fetch or make it again";
+    case ErrorKind::too_large:
+    case ErrorKind::resource_limit:
+      return "use a smaller input, or cut it into pieces";
+    case ErrorKind::bad_schema:
+    case ErrorKind::unknown_dtype:
+    case ErrorKind::missing_tensor:
+      return "check that this is the right kind of file; src/README.md describes the formats";
+    case ErrorKind::duplicate_name:
+      return "give each name once";
+    case ErrorKind::bad_value:
+      return "correct or leave out what is named above; dws inspect FILE shows where a zoo has such values";
+    case ErrorKind::mismatch:
+      return "use files that belong together; dws inspect FILE says what each one is";
+    case ErrorKind::empty:
+      return "give an input that holds at least one network or image";
+    case ErrorKind::interrupted:
+      return "run the command again";
+    case ErrorKind::internal:
+      return "this is a defect of the program; please report the command";
+  }
+  return "";
+}
+
 int complain(const std::string& message, const std::string& advice) {
   std::string out = "dws: " + message + "\n";
   if (!advice.empty()) out += advice + "\n";
@@ -203,7 +248,8 @@ int main(int argc, char** argv) {
   } catch (const ClosedPipe&) {
     return 0;
   } catch (const dws::Error& error) {
-    const int code = complain(error.what(), error.advice());
+    const int code =
+        complain(error.what(), error.advice().empty() ? default_advice(error.kind()) : error.advice());
     return error.kind() == dws::ErrorKind::interrupted ? kInterrupted : code;
   } catch (const std::bad_alloc&) {
     return complain("out of memory", "use smaller inputs, a smaller --batch or a machine with more memory");

@@ -141,8 +141,11 @@ void register_render(CLI::App& app, const Globals&, Run& run) {
   auto settings = std::make_shared<Settings>();
   CLI::App* sub =
       app.add_subcommand("render", "draw implicit neural representations as PNG files or a contact sheet");
+  sub->footer(
+      "Example:\n  dws render zoo.safetensors --grid 8x12 -o sheet.png\n"
+      "  dws render zoo.safetensors --range 0:10 --size 112 -o pictures");
   sub->add_option("ZOO", settings->zoo, "zoo or single network")->required();
-  sub->add_option("-o,--out", settings->out, "folder for the pictures, or with --grid the PNG file")
+  sub->add_option("-o,--output", settings->out, "folder for the pictures, or with --grid the PNG file")
       ->required();
   sub->add_option("--grid", settings->grid, "ROWSxCOLUMNS: one contact sheet of the first networks");
   sub->add_option("--range", settings->range, "A:B: networks A to B - 1 only");
