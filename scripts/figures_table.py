@@ -107,7 +107,8 @@ def table(figures):
                      f"| {row['networks_per_second']:,.0f} |")
     train, _, test = figures["models"][0]["recipe"]["networks"]
     fit = figures["fit"]
-    lines += ["", f"{train:,} networks to train on and {test:,} to test on; mean PSNR of the fits {fit['psnr_mean']:.1f} dB; "
+    lines += ["", f"{train:,} networks to train on and {test:,} to test on; {fit['networks']:,} fits, mean PSNR "
+                  f"{fit['psnr_mean']:.1f} dB, in {fit['seconds'] / 60:.1f} min ({fit['networks_per_second']:.1f} networks/s); "
                   f"{figures['cores']} cores ({figures['processor']})."]
     return "\n".join(lines) + "\n"
 

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "figures_table.py")
-FIT = {"schema": "dws.fit/1", "psnr_mean": 41.25}
+FIT = {"schema": "dws.fit/1", "networks": 10000, "psnr_mean": 41.25, "seconds": 400.0, "networks_per_second": 25.0}
 
 
 def model(name, accuracy):
@@ -58,7 +58,8 @@ class FiguresTable(unittest.TestCase):
         self.assertIn("| flat MLP | 12,345 | 20.0 % | 93.8 % | 10.0 min | 1,234 |\n"
                       "| statistics | 12,345 | 50.0 % | 93.8 % | 10.0 min | 1,234 |\n"
                       "| DWS | 12,345 | 87.5 % | 93.8 % | 10.0 min | 1,234 |\n", text)
-        self.assertIn("8,000 networks to train on and 2,000 to test on; mean PSNR of the fits 41.2 dB", text)
+        self.assertIn("8,000 networks to train on and 2,000 to test on; 10,000 fits, mean PSNR 41.2 dB, in 6.7 min "
+                      "(25.0 networks/s); 2 cores", text)
         self.assertTrue(text.startswith("before\n") and text.endswith("after\n"))
 
     def test_a_figure_changed_by_hand_is_found(self):
