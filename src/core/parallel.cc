@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -38,7 +39,10 @@ int available_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
   double cores = kMaxThreads;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    cores = CPU_COUNT(&set);
+  else if (const unsigned all = std::thread::hardware_concurrency(); all > 0)  // more CPUs than `set` holds
+    cores = all;
   // The limit of any ancestor binds. In a container the own cgroup is often shown as the root.
   std::ifstream self("/proc/self/cgroup");
   for (std::string line; std::getline(self, line);) {
@@ -51,8 +55,8 @@ int available_cores() {
   return std::max(1, static_cast<int>(std::ceil(cores)));
 }
 
-// Workers that stay for the life of the setting. The global limit lets TBB start more threads than cores on
-// demand.
+// Workers that stay for the life of the setting. The global limit lets TBB start more threads than cores
+// where that is asked for.
 struct Pool {
   explicit Pool(int count)
       : size(count),

@@ -183,15 +183,25 @@ TEST(ProgressMode, Names) {
 }
 
 TEST(Interrupt, FirstSignalSetsTheFlag) {
+  signal(SIGHUP, SIG_DFL);
   install_interrupt_handler();
   set_interrupted(false);
   EXPECT_NO_THROW(check_interrupt());
-  for (int number : {SIGINT, SIGTERM}) {
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) {
     raise(number);
     EXPECT_TRUE(interrupted());
     expect_error(ErrorKind::interrupted, [] { check_interrupt(); });
     set_interrupted(false);
   }
+}
+
+TEST(Interrupt, AnIgnoredHangupStaysIgnored) {
+  signal(SIGHUP, SIG_IGN);
+  install_interrupt_handler();
+  set_interrupted(false);
+  raise(SIGHUP);
+  EXPECT_FALSE(interrupted());
+  set_interrupted(false);
 }
 
 TEST(InterruptDeathTest, SecondSignalEndsTheProcess) {
