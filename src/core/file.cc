@@ -11,7 +11,7 @@
 
 #include <atomic>
 #include <cerrno>
-#include <charconv>
+#include <limits>
 #include <memory>
 #include <system_error>
 
@@ -169,13 +169,10 @@ std::string temporary_prefix(const std::string& path) {
 pid_t writer_of(std::string_view file, std::string_view prefix) {
   if (!file.starts_with(prefix) || !file.ends_with(".tmp")) return 0;
   file = file.substr(prefix.size(), file.size() - prefix.size() - 4);
-  pid_t process = 0;
-  uint64_t count = 0;
-  const char* end = file.data() + file.size();
-  const auto dash = std::from_chars(file.data(), end, process);
-  if (dash.ec != std::errc{} || dash.ptr == end || *dash.ptr != '-') return 0;
-  const auto rest = std::from_chars(dash.ptr + 1, end, count);
-  return rest.ec == std::errc{} && rest.ptr == end && process > 0 ? process : 0;
+  const size_t dash = file.find('-');
+  if (dash == file.npos || !to_int(file.substr(dash + 1))) return 0;
+  const int64_t process = to_int(file.substr(0, dash)).value_or(0);
+  return process > 0 && process <= std::numeric_limits<pid_t>::max() ? static_cast<pid_t>(process) : 0;
 }
 
 // Removes what killed writers of the same file left. A writer holds a lock on its temporary: its number alone

@@ -126,6 +126,14 @@ std::string shortest(T value) {
 
 }  // namespace
 
+std::optional<int64_t> to_int(std::string_view digits) noexcept {
+  int64_t value = 0;
+  const char* end = digits.data() + digits.size();
+  const auto [stop, code] = std::from_chars(digits.data(), end, value);
+  if (code != std::errc{} || stop != end) return {};
+  return value;
+}
+
 long long parse_int(std::string_view digits, std::string_view what) {
   return parse_whole<long long>(digits, what, "a whole number");
 }

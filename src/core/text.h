@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,8 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 // The nearest of `candidates` by edit distance, or "" when none is near; for "did you mean".
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
+// The integer that `digits` writes, whole and without sign "+" or spaces; empty for anything else.
+std::optional<int64_t> to_int(std::string_view digits) noexcept;
 // Whole-string parse of a decimal integer or number; throws Error{usage} naming `what`.
 long long parse_int(std::string_view digits, std::string_view what);
 double parse_double(std::string_view digits, std::string_view what);

@@ -13,6 +13,13 @@ namespace {
 using testing::expect_error;
 using Strings = std::vector<std::string>;
 
+TEST(Text, WholeIntegersOrNothing) {
+  EXPECT_EQ(to_int("0"), 0);
+  EXPECT_EQ(to_int("-9223372036854775808"), INT64_MIN);
+  for (const char* bad : {"", " 1", "1 ", "+1", "1.0", "0x1", "-", "9223372036854775808"})
+    EXPECT_FALSE(to_int(bad).has_value()) << bad;
+}
+
 TEST(Text, Escaped) {
   EXPECT_EQ(escaped("plain text~"), "plain text~");
   EXPECT_EQ(escaped("a\nb\x01\xFF\\"), "a\\nb\\x01\\xff\\\\");
