@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -75,8 +76,10 @@ Normaliser fit_normaliser(const symmetry::Layout& layout, int64_t count,
     if (!std::isfinite(mean[o]) || !std::isfinite(deviation))
       throw Error(ErrorKind::bad_value, "the networks hold numbers that are not finite");
     result.mean.push_back(static_cast<float>(mean[o]));
-    // Below this the deviation of equal numbers is rounding of their mean.
-    const bool varies = deviation > 1e-9 * std::abs(mean[o]);
+    // Below the first the deviation of equal numbers is rounding of their mean; below the second its inverse
+    // is no float.
+    const bool varies = deviation > 1e-9 * std::abs(mean[o]) &&
+                        deviation >= static_cast<double>(std::numeric_limits<float>::min());
     result.scale.push_back(varies ? static_cast<float>(1.0 / deviation) : 1.0f);
   }
   return result;

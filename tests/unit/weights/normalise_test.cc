@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "testing.h"
 
@@ -31,6 +32,15 @@ Normaliser fit(const symmetry::Layout& layout, const std::vector<std::vector<flo
   return fit_normaliser(layout, static_cast<int64_t>(networks.size()), [&](int64_t i, std::span<float> out) {
     std::copy(networks[size_t(i)].begin(), networks[size_t(i)].end(), out.begin());
   });
+}
+
+TEST(Normaliser, SubnormalDeviationsDoNotScale) {
+  const symmetry::Layout layout = symmetry::mlp_layout({1, 1});
+  const float tiny = std::numeric_limits<float>::denorm_min();
+  const Normaliser n = fit(layout, {{-tiny, 1.0f}, {tiny, -1.0f}});
+  ASSERT_EQ(n.scale.size(), 2u);
+  EXPECT_EQ(n.scale[0], 1.0f);
+  EXPECT_EQ(n.scale[1], 1.0f);
 }
 
 TEST(Normaliser, OneMeanAndDeviationForEachTensorAndFreeIndex) {
