@@ -109,7 +109,8 @@ class BatchNorm final : public Primitive<T> {
   Tail<T> tail_;
 };
 
-// Sum over the columns of a channel of its mean and biased variance; writes the caller's statistics.
+// mean, var (P): mean and biased variance of each channel over all its columns; also written to the caller's
+// statistics, there with the unbiased variance.
 template <class T>
 void batch_statistics(const Channels& ch, const T* x, const BatchNormState<T>& state, double* mean,
                       double* var, Arena& arena) {

@@ -56,9 +56,9 @@ uint16_t float_to_f16(float value) noexcept {
     out = 0x7E00 | ((magnitude >> 13) & 0x3FF);
   } else if (magnitude >= 0x477FF000) {  // 65520 and up round to infinity
     out = 0x7C00;
-  } else if (magnitude < 0x38800000) {  // below 2^-14: subnormal. Adding 0.5 leaves multiples of 2^-24 ...
-    const float shifted =
-        std::bit_cast<float>(magnitude) + 0.5f;  // ... rounded by the hardware, ties to even
+  } else if (magnitude < 0x38800000) {
+    // Below 2^-14, subnormal: adding 0.5 leaves multiples of 2^-24, rounded by the hardware, ties to even.
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     out = std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(0.5f);
   } else {
     const uint32_t odd = (magnitude >> 13) & 1;

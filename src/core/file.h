@@ -51,8 +51,9 @@ class ByteReader {
 };
 
 // Writes to a temporary name beside `path`; commit() flushes to disk and renames. Without commit() the
-// temporary file is removed; those that killed writers of `path` left are removed by the next one. Throws Error{exists} at once when `path` is there and !force, Error{io} on any
-// failed write (a full disk among them).
+// temporary file is removed; those that killed writers of `path` left are removed by the next one. Throws
+// Error{exists} at once when `path` is there and !force, Error{io} on any failed write, on a full
+// disk too.
 class AtomicFile {
  public:
   AtomicFile(const std::string& path, bool force);

@@ -14,8 +14,8 @@ enum class ProgressMode { automatic, always, never };
 ProgressMode parse_progress_mode(std::string_view name);  // auto, always, never; throws Error{usage}
 void set_progress_mode(ProgressMode mode);
 
-// The text of one line, at most `width` columns: bar and share (total > 0), count, rate a second, time left,
-// note.
+// The text of one line, at most `width` columns: bar and share (total > 0), count, rate a second, time left
+// and note.
 std::string progress_line(const std::string& what, const std::string& unit, int64_t done, int64_t total,
                           double rate, const std::string& note, int width);
 

@@ -1,6 +1,7 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy
 // as 1, 2, 3", SC 2011). The n-th number of a stream is a function of (seed, stream, n) alone, so results
-// depend neither on threads nor on the standard library.
+// do not depend on threads. normal() takes its log, sine and cosine from the C library; all else is integer
+// and exact arithmetic.
 #pragma once
 
 #include <array>

@@ -1,5 +1,4 @@
-// Float bodies of matmul.h for one instruction set: one register tile, driven over blocks that fit the
-// caches.
+// Float bodies of matmul.h for one instruction set: one register tile, driven over blocks that fit caches.
 #pragma once
 
 #include "kernels/simd.h"
@@ -23,8 +22,8 @@ struct Product {
   int64_t ldb;
   float* c;
   int64_t ldc;
-  // Where the sums start: row m of c at row[m / period] + col[m % period] (rows ldc apart); zero when row is
-  // null.
+  // Where the sums start: row m of c at row[m / period] + col[m % period] (rows ldc apart); at zero when
+  // `row` is null.
   const float* row;
   const float* col;
   int64_t period;

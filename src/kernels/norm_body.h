@@ -7,8 +7,8 @@ namespace dws::kernels::DWS_ISA {
 
 inline constexpr int64_t kRowsPerBlock = 64;  // summed in float, then folded into double
 
-// Two sums a column: terms(at, c, lanes, s0, s1) adds the terms of the elements at x[at...], column c on. Four
-// pairs of sums take the rows in turn, so that an addition does not wait for the one before it.
+// Two sums a column: terms(at, c, lanes, s0, s1) adds the terms of the elements at x[at...], column c on.
+// Four pairs of sums take the rows in turn, so that an addition does not wait for the one before it.
 template <class Terms>
 DWS_INLINE void column_pairs(int64_t rows, int64_t C, double* sum0, double* sum1, Terms terms) {
   for (int64_t c = 0; c < C; ++c) sum0[c] = sum1[c] = 0;
@@ -116,8 +116,8 @@ static void layer_norm_backward(int64_t rows, int64_t C, const float* x, const f
   const float share = C > 0 ? 1.0f / static_cast<float>(C) : 0.0f;
   for (int64_t first = 0; first < rows; first += kRowsPerBlock) {
     const int64_t end = rows - first < kRowsPerBlock ? rows : first + kRowsPerBlock;
-    // The parameters' gradients: a block of rows in registers, while it is in cache; before dx, which may be
-    // dy.
+    // The parameters' gradients: a block of rows in registers, while it is in cache. They come before dx,
+    // which may be dy.
     if (dgamma || dbeta)
       each(C, [&](int64_t c, int64_t lanes) DWS_INLINED {
         Vec scale_sum = zero(), shift_sum = zero();

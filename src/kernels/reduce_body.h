@@ -124,8 +124,8 @@ static void reduce_backward(int64_t outer, int64_t N, int64_t inner, Reduce kind
   }
 }
 
-// Rows and columns of x (R, C, F) for features [f, f + lanes), one pass: the row in registers, the columns in
-// memory.
+// Rows and columns of x (R, C, F) for features [f, f + lanes) in one pass: the row in registers, the columns
+// in memory.
 DWS_INLINE void pool_max_panel(int64_t R, int64_t C, int64_t F, int64_t f, int64_t lanes, const float* x,
                                float* row, float* col, float* all, int32_t* row_index, int32_t* col_index,
                                int32_t* all_index) {
@@ -168,8 +168,8 @@ DWS_INLINE void pool_max_panel(int64_t R, int64_t C, int64_t F, int64_t f, int64
   store_index(all_index + f, all_winner, lanes);
 }
 
-// The same for sums: drow = share_row * sums over c, dcol = share_col * sums over r; += with the flags; all
-// may be null.
+// The same for sums: row = sums over c, col = sums over r, += with the flags; all = the sum of both, may be
+// null.
 DWS_INLINE void pool_sum_panel(int64_t R, int64_t C, int64_t F, int64_t f, int64_t lanes, const float* x,
                                float* row, bool add_row, float* col, bool add_col, float* all) {
   Vec everything = zero();
@@ -193,8 +193,7 @@ static void matrix_update_sums(int64_t R, int64_t C, int64_t G, const float* dy,
               DWS_INLINED { pool_sum_panel(R, C, G, g, lanes, dy, drow, add_row, dcol, add_col, nullptr); });
 }
 
-// Fewer features than half a vector: rows, columns and all apart, so that the columns' C * F run in full
-// vectors.
+// Fewer features than half a vector: rows, columns and all apart, so that the columns' C * F fill vectors.
 static void pool_narrow(int64_t R, int64_t C, int64_t F, Reduce kind, const float* x, float* row, float* col,
                         float* all, int32_t* row_index, int32_t* col_index, int32_t* all_index) noexcept {
   reduce(R, C, F, kind, x, row, row_index);

@@ -8,12 +8,11 @@
 
 namespace dws::kernels::DWS_ISA {
 
-// Sixteen sums hide the latency of two fused multiply-adds a cycle where 32 registers exist, eight where 16
-// do.
+// Sixteen sums hide the latency of two fused multiply-adds a cycle where there are 32 registers, eight where
+// there are 16.
 static constexpr int kRows = kLanes == 16 ? 8 : 4;
 
-// h = phi(z) and its slope phi'(z). For sine both take z with omega inside, so the slope lacks a factor
-// omega.
+// h = phi(z) and its slope phi'(z). For sine both take z with omega inside: the slope lacks a factor omega.
 template <InrActivation kind>
 DWS_INLINE void activate(Vec z, Vec& h, Vec& slope) {
   if constexpr (kind == InrActivation::sine) {
@@ -150,8 +149,7 @@ static void hidden_gradient(int64_t P, int64_t K, int64_t N, const float* in, in
   if (n < N) gradient_columns<1>(P, K, N, n, in, ld, dz, dw, db);
 }
 
-// Lane l of a block of 2H lanes: H lanes of x and H of y, so that blend + cross adds each operand's halves
-// together.
+// Lane l of a block of 2H lanes: H lanes of x and H of y, so that blend + cross adds the halves of each.
 template <int H>
 constexpr int blend_lane(int l) {
   return l % (2 * H) < H ? l : kLanes + l;

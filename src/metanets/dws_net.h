@@ -75,8 +75,8 @@ class DwsNet final : public Model<T> {
   int64_t outputs_;
   DwsConfig config_;
   std::vector<nn::DwsLayer<T>> layers_;
-  std::vector<nn::Activation<T>>
-      activations_;  // one before every layer but the first, one before the pooling
+  // One before every layer but the first, one before the pooling.
+  std::vector<nn::Activation<T>> activations_;
   nn::Linear<T> input_skip_;
   nn::Mlp<T> head_;
 };

@@ -65,8 +65,8 @@ class PublishedMap {
 
 // The configuration of our network for published constructor arguments (hidden_dim, n_hidden, set_layer,
 // reduction, bn, n_heads, diagonal, add_skip, add_layer_skip, n_fc_layers, n_out_fc_layers, dropout_rate;
-// init_scale is ignored). Throws Error{usage} for an unknown one and for n_fc_layers > 1, which cannot be
-// folded.
+// init_scale is ignored). Throws Error{usage} for an unknown one and for n_fc_layers > 1, which cannot
+// be folded.
 DwsConfig published_config(const Json& arguments, int64_t outputs);
 
 // The map for a network built with published_config(). Throws Error{mismatch} for fewer than three weights,
@@ -75,8 +75,8 @@ template <class T>
 PublishedMap published_map(const DwsNet<T>& net);
 
 // Builds the network and fills it from tensors named `param_prefix` or `buffer_prefix` + published name (both
-// empty for an exported state dict). Throws Error naming what is missing, has another shape or does not
-// belong.
+// empty for an exported state dict). Throws Error naming what is missing, has another shape or is
+// left over.
 template <class T>
 std::unique_ptr<DwsNet<T>> read_published(const Safetensors& file, const MlpArch& arch, const Json& arguments,
                                           const std::string& param_prefix = {},
