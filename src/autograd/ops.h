@@ -26,7 +26,6 @@ template <class T> Var<T> matmul(Var<T> a, Var<T> b, bool transpose_a = false, b
 
 // --- elementwise (ops_elementwise.cc) ---------------------------------------------------------------------------
 template <class T> Var<T> add(Var<T> a, Var<T> b);  // same shapes
-template <class T> Var<T> sub(Var<T> a, Var<T> b);
 template <class T> Var<T> scale(Var<T> a, T factor);
 template <class T> Var<T> relu(Var<T> a);
 // Softmax over the last axis.
@@ -60,7 +59,6 @@ template <class T> Var<T> reduce(Var<T> x, int axis, Reduction kind);
 template <class T> struct Pooled { Var<T> row, col, all; };
 template <class T> Pooled<T> pool_matrix(Var<T> x, Reduction kind);
 template <class T> Pooled<T> pool_matrix_fallback(Var<T> x, Reduction kind);
-template <class T> Var<T> sum_all(Var<T> x);  // scalar, shape ()
 
 // --- normalisation (ops_norm.cc) --------------------------------------------------------------------------------
 // BatchNorm over the rows of x viewed as (rows, C), C the last axis. `channel_of` (C) maps a column to one of P

@@ -16,17 +16,6 @@ class Add final : public Primitive<T> {
 };
 
 template <class T>
-class Sub final : public Primitive<T> {
- public:
-  std::string_view name() const noexcept override { return "sub"; }
-  void vjp(const VjpArgs<T>& a) const override {
-    const View<const T>& dy = a.cotangents[0];
-    pass_on(dy, a.grads[0]);
-    if (a.grads[1]) kernels::scale(dy.size(), T(-1), dy.data, a.grads[1].data, a.grads[1].accumulate);
-  }
-};
-
-template <class T>
 class Scale final : public Primitive<T> {
  public:
   explicit Scale(T factor) : factor_(factor) {}
@@ -79,16 +68,6 @@ Var<T> add(Var<T> a, Var<T> b) {
 }
 
 template <class T>
-Var<T> sub(Var<T> a, Var<T> b) {
-  const Var<T> inputs[] = {a, b};
-  Tape<T>& tape = tape_of<T>("sub", inputs);
-  require_same("sub", a, b);
-  const View<T> y = tape.allocate(a.shape());
-  kernels::sub(y.size(), a.data(), b.data(), y.data);
-  return tape.record(inputs, y, rule_for<Sub<T>, T>(tape, inputs));
-}
-
-template <class T>
 Var<T> scale(Var<T> a, T factor) {
   const Var<T> inputs[] = {a};
   Tape<T>& tape = tape_of<T>("scale", inputs);
@@ -118,7 +97,6 @@ Var<T> softmax(Var<T> a) {
 
 #define DWS_INSTANTIATE(T)             \
   template Var<T> add(Var<T>, Var<T>); \
-  template Var<T> sub(Var<T>, Var<T>); \
   template Var<T> scale(Var<T>, T);    \
   template Var<T> relu(Var<T>);        \
   template Var<T> softmax(Var<T>);

@@ -22,17 +22,15 @@ kernels::Reduce kernel_kind(Reduction kind) noexcept {
 template <class T>
 class Reduce final : public Primitive<T> {
  public:
-  Reduce(std::string_view name, int64_t outer, int64_t N, int64_t inner, kernels::Reduce kind,
-         const int32_t* index)
-      : name_(name), outer_(outer), N_(N), inner_(inner), kind_(kind), index_(index) {}
-  std::string_view name() const noexcept override { return name_; }
+  Reduce(int64_t outer, int64_t N, int64_t inner, kernels::Reduce kind, const int32_t* index)
+      : outer_(outer), N_(N), inner_(inner), kind_(kind), index_(index) {}
+  std::string_view name() const noexcept override { return "reduce"; }
   void vjp(const VjpArgs<T>& a) const override {
     kernels::reduce_backward(outer_, N_, inner_, kind_, a.cotangents[0].data, index_, a.grads[0].data,
                              a.grads[0].accumulate);
   }
 
  private:
-  std::string_view name_;
   int64_t outer_, N_, inner_;
   kernels::Reduce kind_;
   const int32_t* index_;
@@ -60,7 +58,7 @@ class Winners {
 };
 
 template <class T>
-Var<T> reduce_flat(std::string_view op, Var<T> x, const Shape& shape, int64_t outer, int64_t N, int64_t inner,
+Var<T> reduce_flat(Var<T> x, const Shape& shape, int64_t outer, int64_t N, int64_t inner,
                    kernels::Reduce kind) {
   const Var<T> inputs[] = {x};
   Tape<T>& tape = x.tape();
@@ -68,8 +66,7 @@ Var<T> reduce_flat(std::string_view op, Var<T> x, const Shape& shape, int64_t ou
   const Winners index(tape.arena(), kind == kernels::Reduce::max ? outer * inner : 0,
                       tape.wants_grad(inputs));
   kernels::reduce(outer, N, inner, kind, x.data(), y.data, index.data());
-  return tape.record(inputs, y,
-                     rule_for<Reduce<T>, T>(tape, inputs, op, outer, N, inner, kind, index.data()));
+  return tape.record(inputs, y, rule_for<Reduce<T>, T>(tape, inputs, outer, N, inner, kind, index.data()));
 }
 
 template <class T>
@@ -114,8 +111,7 @@ Var<T> reduce(Var<T> x, int axis, Reduction kind) {
   Shape shape;
   for (int i = 0; i < s.rank(); ++i)
     if (i != axis) shape.push_back(s[i]);
-  return reduce_flat("reduce", x, shape, extent(s, 0, axis), s[axis], extent(s, axis + 1, s.rank()),
-                     kernel_kind(kind));
+  return reduce_flat(x, shape, extent(s, 0, axis), s[axis], extent(s, axis + 1, s.rank()), kernel_kind(kind));
 }
 
 template <class T>
@@ -153,19 +149,10 @@ Pooled<T> pool_matrix_fallback(Var<T> x, Reduction kind) {
   return {reduce(x, 2, kind), reduce(x, 1, kind), reduce(reshape(x, flat), 1, kind)};
 }
 
-template <class T>
-Var<T> sum_all(Var<T> x) {
-  const Var<T> inputs[] = {x};
-  tape_of<T>("sum_all", inputs);
-  if (x.shape().size() < 1) bad_shapes("sum_all", "at least one element", {x.shape()});
-  return reduce_flat("sum_all", x, Shape{}, 1, x.shape().size(), 1, kernels::Reduce::sum);
-}
-
-#define DWS_INSTANTIATE(T)                                    \
-  template Var<T> reduce(Var<T>, int, Reduction);             \
-  template Pooled<T> pool_matrix(Var<T>, Reduction);          \
-  template Pooled<T> pool_matrix_fallback(Var<T>, Reduction); \
-  template Var<T> sum_all(Var<T>);
+#define DWS_INSTANTIATE(T)                           \
+  template Var<T> reduce(Var<T>, int, Reduction);    \
+  template Pooled<T> pool_matrix(Var<T>, Reduction); \
+  template Pooled<T> pool_matrix_fallback(Var<T>, Reduction);
 DWS_INSTANTIATE(float)
 DWS_INSTANTIATE(double)
 #undef DWS_INSTANTIATE

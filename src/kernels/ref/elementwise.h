@@ -54,6 +54,26 @@ void dropout(int64_t n, double p, uint64_t seed, uint64_t stream, const T* a, T*
   }
 }
 
+// Whole channels of x (B, positions, C), one draw for each network and channel.
+template <class T>
+void dropout_channels(int64_t B, int64_t positions, int64_t C, double p, uint64_t seed, uint64_t stream,
+                      const T* x, T* y) noexcept {
+  for (int64_t b = 0; b < B; ++b)
+    for (int64_t c = 0; c < C; ++c) {
+      const int64_t draw = b * C + c;
+      const uint64_t block = static_cast<uint64_t>(draw) / 4;
+      const auto low = [](uint64_t v) { return static_cast<uint32_t>(v); };
+      const auto high = [](uint64_t v) { return static_cast<uint32_t>(v >> 32); };
+      const auto words =
+          philox({low(block), high(block), low(stream), high(stream)}, {low(seed), high(seed)});
+      const bool kept = words[static_cast<size_t>(draw % 4)] >= dropout_threshold(p);
+      for (int64_t n = 0; n < positions; ++n) {
+        const int64_t at = (b * positions + n) * C + c;
+        y[at] = kept ? x[at] * T(1 / (1 - p)) : T(0);
+      }
+    }
+}
+
 template <class T>
 void add_row_vector(int64_t rows, int64_t C, const T* x, const T* v, T* y) noexcept {
   for (int64_t r = 0; r < rows; ++r)

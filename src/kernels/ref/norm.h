@@ -52,6 +52,31 @@ void affine_backward(int64_t rows, int64_t C, const T* x, const T* y, const T* d
     }
 }
 
+// BatchNorm of x (rows, C), column c in parameter set channel_of[c] of P; gamma, beta, mean, var (P). In
+// training mean and var are those of x (biased) and are written, otherwise they are read.
+template <class T>
+void batch_norm(int64_t rows, int64_t C, int64_t P, const int* channel_of, const T* x, const T* gamma,
+                const T* beta, T eps, bool training, T* mean, T* var, T* y) noexcept {
+  for (int64_t p = 0; p < P; ++p) {
+    Wide<T> sum(0), squares(0);
+    int64_t count = 0;
+    for (int64_t i = 0; training && i < rows * C; ++i)
+      if (channel_of[i % C] == p) {
+        sum += Wide<T>(x[i]);
+        ++count;
+      }
+    if (count) mean[p] = T(sum / static_cast<double>(count));
+    for (int64_t i = 0; training && i < rows * C; ++i)
+      if (channel_of[i % C] == p)
+        squares += (Wide<T>(x[i]) - Wide<T>(mean[p])) * (Wide<T>(x[i]) - Wide<T>(mean[p]));
+    if (count) var[p] = T(squares / static_cast<double>(count));
+  }
+  for (int64_t i = 0; i < rows * C; ++i) {
+    const int p = channel_of[i % C];
+    y[i] = (x[i] - mean[p]) / std::sqrt(var[p] + eps) * gamma[p] + beta[p];
+  }
+}
+
 template <class T>
 void layer_norm(int64_t rows, int64_t C, const T* x, const T* gamma, const T* beta, T eps, T* y, T* mean,
                 T* rstd) noexcept {

@@ -43,6 +43,8 @@ Build<T> build_of(const Case& c) {
 
 // Values for the inputs of a case, drawn in double from its name.
 std::vector<Tensor<double>> draw(const Case& c, const std::vector<Shape>& shapes);
+// What cases use as running statistics and, scaled to rows that sum to one, as targets.
+std::vector<double> positive_constants(int64_t n);
 std::vector<Tensor<double>> draw_normal(const std::vector<Shape>& shapes, uint64_t seed);
 
 template <class T>

@@ -70,7 +70,7 @@ TEST(ComplexStep, PerceptronWithLayerNormAndSoftmax) {
     const auto h = ops::layer_norm(ops::relu(ops::linear(v[0], v[1], v[2])), v[3], v[4]);
     const auto p = ops::softmax(ops::linear(h, v[5]));
     const auto seed = v[0].tape().constant(weights.view());
-    return ops::sum_all(ops::matmul(ops::reshape(p, {1, 8}), ops::reshape(seed, {8, 1})));
+    return sum_of(ops::matmul(ops::reshape(p, {1, 8}), ops::reshape(seed, {8, 1})));
   });
 }
 

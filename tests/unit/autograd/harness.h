@@ -40,6 +40,12 @@ Tensor<T> copy(View<const T> v) {
   return t;
 }
 
+// Sum of all elements, a scalar to differentiate.
+template <class T>
+Var<T> sum_of(Var<T> x) {
+  return ops::reduce(ops::reshape(x, {x.shape().size()}), 0, ops::Reduction::sum);
+}
+
 // NaN in all memory the tape will hand out next: whatever is not written shows.
 template <class T>
 void poison(Tape<T>& tape, size_t bytes) {

@@ -125,7 +125,7 @@ TEST_F(Ops, AMaximumSendsItsGradientToTheFirstOfEquals) {
   const Tensor<double> flat({1, 2, 3, 1});
   const auto x = tape.input(flat.view());
   const auto y = ops::pool_matrix(x, ops::Reduction::max);
-  tape.backward(ops::sum_all(y.all));
+  tape.backward(sum_of(y.all));
   EXPECT_EQ(tape.grad(x).data[0], 1.0);
   for (int i = 1; i < 6; ++i) EXPECT_EQ(tape.grad(x).data[i], 0.0);
 }
@@ -164,7 +164,7 @@ TEST_F(Ops, BatchNormOfOneRowGivesBeta) {
     EXPECT_NEAR(at(y, {0, k}), at(beta, {k}), 1e-12);
     EXPECT_EQ(var[k], 0.0);
   }
-  tape.backward(ops::sum_all(ops::relu(y)));
+  tape.backward(sum_of(ops::relu(y)));
   for (const double g : tape.grad(x).span()) EXPECT_NEAR(g, 0.0, 1e-9);
 }
 
@@ -232,7 +232,6 @@ TEST_F(Ops, RefuseShapesThatDoNotFit) {
   says(refusal([&] { ops::matmul(a, a); }), "matmul", "(2, 3), (2, 3)");
   says(refusal([&] { ops::matmul(a, m); }), "matmul", "(2, 3, 4, 5)");
   says(refusal([&] { ops::add(a, b); }), "add", "(2, 3), (4, 5)");
-  says(refusal([&] { ops::sub(a, v); }), "sub", "(3,)");
   says(refusal([&] { ops::reshape(a, {7}); }), "reshape", "(7,)");
   says(refusal([&] { ops::concat<double>(std::vector<Var<double>>{a, b}); }), "concat", "(2, 3), (4, 5)");
   says(refusal([&] { ops::concat<double>({}); }), "concat", "no arguments");
@@ -246,7 +245,6 @@ TEST_F(Ops, RefuseShapesThatDoNotFit) {
   says(refusal([&] { ops::reduce(a, 2, ops::Reduction::sum); }), "reduce", "(2, 3)");
   says(refusal([&] { ops::reduce(empty, 1, ops::Reduction::max); }), "reduce", "(2, 0)");
   says(refusal([&] { ops::pool_matrix(a, ops::Reduction::max); }), "pool_matrix", "(2, 3)");
-  says(refusal([&] { ops::sum_all(empty); }), "sum_all", "(2, 0)");
   says(refusal([&] { ops::layer_norm(a, v, make({2})); }), "layer_norm", "(2,)");
   says(refusal([&] { ops::cross_entropy<double>(a, b.view(), 1.0); }), "cross_entropy", "(4, 5)");
   ops::BatchNormState<double> state{.channel_of = two};

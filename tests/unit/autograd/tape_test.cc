@@ -21,7 +21,7 @@ TEST(Tape, AddsTheContributionsOfAValueUsedTwice) {
   Tape<double> tape;
   const auto leaf = tape.input(x.view());
   const auto y = ops::scale(leaf, 2.0);
-  tape.backward(ops::sum_all(ops::add(ops::add(y, y), ops::scale(y, 5.0))));
+  tape.backward(sum_of(ops::add(ops::add(y, y), ops::scale(y, 5.0))));
   for (const double g : tape.grad(leaf).span()) EXPECT_EQ(g, 14.0);
 }
 
@@ -86,7 +86,7 @@ TEST(Tape, ParametersAddToTheBoundArray) {
     tape.reset();
     // Fetched twice, used three times.
     const auto a = tape.param(params, w), b = tape.param(params, w);
-    tape.backward(ops::sum_all(ops::add(ops::add(a, b), a)), 0.5);
+    tape.backward(sum_of(ops::add(ops::add(a, b), a)), 0.5);
   }
   EXPECT_EQ(flat, (std::vector<double>{100, 100, 103, 103, 103, 103}));
 }
@@ -98,7 +98,7 @@ TEST(Tape, AReshapedParameterReachesTheBoundArray) {
   std::vector<double> flat(6, 1.0);
   Tape<double> tape;
   tape.bind_gradients(flat.data());
-  tape.backward(ops::sum_all(ops::reshape(tape.param(params, w), {6})));
+  tape.backward(sum_of(ops::reshape(tape.param(params, w), {6})));
   EXPECT_EQ(flat, std::vector<double>(6, 2.0));
 }
 
@@ -143,7 +143,7 @@ TEST(Tape, ASecondBackwardAddsToTheLeaves) {
   const Tensor<double> x = numbers({2, 3}, 1);
   Tape<double> tape;
   const auto leaf = tape.input(x.view());
-  const auto y = ops::sum_all(ops::reshape(ops::scale(leaf, 2.0), {6}));
+  const auto y = sum_of(ops::reshape(ops::scale(leaf, 2.0), {6}));
   tape.backward(y);
   tape.backward(y);
   for (const double g : tape.grad(leaf).span()) EXPECT_EQ(g, 4.0);
@@ -155,7 +155,7 @@ TEST(Tape, GradientIsZeroWhereNothingFlows) {
   poison(tape, 4096);
   const auto used = tape.input(x.view()), idle = tape.input(x.view()), aside = tape.input(x.view());
   ops::scale(aside, 2.0);
-  tape.backward(ops::sum_all(used));
+  tape.backward(sum_of(used));
   for (const auto& leaf : {idle, aside})
     for (const double g : tape.grad(leaf).span()) EXPECT_EQ(g, 0.0);
 }
@@ -167,7 +167,7 @@ TEST(Tape, ReshapeSharesMemoryAndSplitsItsGradient) {
   const auto y = ops::scale(leaf, 1.0);
   const auto flat = ops::reshape(y, {6}), again = ops::reshape(y, {3, 2});
   EXPECT_EQ(flat.data(), y.data());
-  tape.backward(ops::sum_all(ops::add(ops::reshape(flat, {3, 2}), ops::scale(again, 3.0))));
+  tape.backward(sum_of(ops::add(ops::reshape(flat, {3, 2}), ops::scale(again, 3.0))));
   for (const double g : tape.grad(leaf).span()) EXPECT_EQ(g, 4.0);
 }
 
@@ -251,7 +251,7 @@ TEST(Tape, CotangentsAreReleasedAsTheyAreUsed) {
   const int length = 100;
   auto a = forward.input(x.view()), b = both.input(x.view());
   for (int i = 0; i < length; ++i) a = ops::scale(a, 1.0f), b = ops::scale(b, 1.0f);
-  both.backward(ops::sum_all(b));
+  both.backward(sum_of(b));
   EXPECT_LE(both.arena().capacity(), forward.arena().capacity() * 3 / 2);
 }
 
