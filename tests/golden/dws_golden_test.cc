@@ -131,6 +131,59 @@ void check_evaluation(const std::string& name) {
   EXPECT_EQ(checked, 2 * c.arch.layers() * (2 * static_cast<int>(c.net->layers().size()) - 1));
 }
 
+// Mean and unbiased variance of each channel of values (positions, channels).
+std::pair<std::vector<double>, std::vector<double>> moments(const std::vector<double>& values,
+                                                            size_t channels) {
+  const double n = static_cast<double>(values.size() / channels);
+  std::vector<double> mean(channels, 0), var(channels, 0);
+  for (size_t i = 0; i < values.size(); ++i) mean[i % channels] += values[i] / n;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double d = values[i] - mean[i % channels];
+    var[i % channels] += d * d / (n - 1);
+  }
+  return {mean, var};
+}
+
+// What training adds to BatchNorm's running statistics, under the published names: the moments of what goes
+// into each norm. The file's first layer is the same in training and pins the first norm's; those behind it
+// are compared with the formula on our own activations (trace as of DwsNet::equivariant).
+template <class T>
+void check_statistics(const Case<T>& c, const PublishedMap& map, const std::vector<T>& stats,
+                      const std::vector<nn::WeightFeatures<T>>& trace) {
+  std::vector<double> number(static_cast<size_t>(map.buffer_count())), own(stats.size());
+  for (size_t i = 0; i < number.size(); ++i) number[i] = static_cast<double>(i);
+  map.fold_buffers(std::span<const double>(number), std::span<double>(own));
+  std::vector<double> published(number.size(), HUGE_VAL);
+  for (size_t i = 0; i < own.size(); ++i)
+    published[static_cast<size_t>(own[i])] = static_cast<double>(stats[i]);
+  std::map<std::string, std::vector<double>> by_name;
+  for (const auto& piece : map.buffers())
+    by_name[piece.name].assign(published.begin() + piece.offset,
+                               published.begin() + piece.offset + piece.size());
+
+  size_t checked = 0;
+  for (size_t norm = 0; 2 * norm + 1 < trace.size(); ++norm) {
+    const auto channels = static_cast<size_t>(trace[2 * norm].channels);
+    for (const auto& [tensor, values] : c.by_tensor(trace[2 * norm])) {
+      const std::string prefix = text("layers.layers.{}.{}_bn.{}.", 1 + 4 * norm,
+                                      tensor[0] == 'W' ? "weights" : "biases", tensor.substr(1));
+      const std::vector<double>&mean = by_name[prefix + "running_mean"],
+            &var = by_name[prefix + "running_var"];
+      const auto check = [&](const std::vector<double>& inputs, double tolerance) {
+        const auto [want_mean, want_var] = moments(inputs, channels);
+        EXPECT_LE(difference(mean, want_mean, std::sqrt(*std::max_element(want_var.begin(), want_var.end()))),
+                  tolerance)
+            << prefix;
+        EXPECT_LE(difference(var, want_var), tolerance) << prefix;
+      };
+      check(values, kTwin<T> ? kDouble : kFloat);
+      if (norm == 0) check(c.published("layer0." + tensor), kFloat);
+      checked += 2 * channels;
+    }
+  }
+  EXPECT_EQ(checked, stats.size());
+}
+
 template <class T>
 void check_training(const std::string& name) {
   const Case<T> c(name);
@@ -140,7 +193,9 @@ void check_training(const std::string& name) {
   Tape<T> tape;
   tape.set_training(true);
   tape.bind_gradients(gradient.data());
-  const Var<T> logits = c.net->forward(tape, c.x.view(), stats.empty() ? nullptr : stats.data());
+  T* const batch = stats.empty() ? nullptr : stats.data();
+  std::vector<nn::WeightFeatures<T>> trace;
+  const Var<T> logits = c.net->classify(tape, c.net->equivariant(tape, c.x.view(), batch, &trace), batch);
   EXPECT_LE(difference(widen<T>(logits.view().span()), c.expected("out.train")), kTwin<T> ? kDouble : kFloat);
   const Var<T> loss = ops::cross_entropy(logits, View<const T>(c.targets.view()), T(1) / T(c.x.shape()[0]));
   EXPECT_NEAR(static_cast<double>(*loss.data()), std::stod(*c.file.meta("loss_f64")),
@@ -148,6 +203,7 @@ void check_training(const std::string& name) {
   tape.backward(loss);
 
   const PublishedMap map = published_map(*c.net);
+  if (batch) check_statistics(c, map, stats, trace);
   std::vector<T> g(static_cast<size_t>(map.param_count()));
   map.pull_back(std::span<const T>(gradient), std::span<T>(g));
 
@@ -163,7 +219,8 @@ void check_training(const std::string& name) {
   }
 
   // One step of AdamW with amsgrad on the published parameters. The first step is lr g / (|g| + 1e-8): where
-  // g is nothing but rounding, so is the step, and only its bound is checked.
+  // g is nothing but rounding, so is the step, and only its bound is checked. The file has the result in
+  // float only; in double the step is computed here from the file's gradients.
   kernels::AdamwStep step{kLearningRate, 0.9, 0.999, 1e-8, kWeightDecay, 1 - 0.9, 1 - 0.999, true};
   int64_t exact = 0;
   for (const auto& piece : map.params()) {
@@ -174,17 +231,22 @@ void check_training(const std::string& name) {
     kernels::adamw<T>(piece.size(), step, T(1), g.data() + piece.offset, w.data(), m.data(), v.data(),
                       vmax.data());
     const std::vector<double> after = c.published("after1/" + piece.name);
-    const std::vector<double> golden = c.published("grad/" + piece.name);
-    double error = 0, scale = 0;
+    const std::vector<double> golden = c.expected("grad/" + piece.name);
+    double error = 0, formula_error = 0, scale = 0;
     for (size_t i = 0; i < n; ++i) {
       const double d = std::abs(static_cast<double>(w[i]) - after[i]);
       EXPECT_LE(d, 2.01 * kLearningRate) << piece.name;
       if (std::abs(golden[i]) < std::max(1e-6, 1e-5 * whole)) continue;
       error = std::hypot(error, d);
+      const double first = (1 - 0.9) * golden[i], second = (1 - 0.999) * golden[i] * golden[i];
+      const double formula = before[i] * (1 - kLearningRate * kWeightDecay) -
+                             kLearningRate * (first / (1 - 0.9)) / (std::sqrt(second / (1 - 0.999)) + 1e-8);
+      formula_error = std::hypot(formula_error, static_cast<double>(w[i]) - formula);
       scale = std::hypot(scale, after[i]);
       ++exact;
     }
     EXPECT_LE(error, kFloat * scale) << piece.name;
+    EXPECT_LE(formula_error, (kTwin<T> ? kDouble : kFloat) * scale) << piece.name;
   }
   EXPECT_GT(2 * exact, map.param_count());
 }
