@@ -36,6 +36,7 @@ class Classifier {
   void add(const std::string& input) {
     try {
       const Zoo zoo = Zoo::open(input);
+      if (!said_assumed_) said_assumed_ = warn_if_assumed(zoo);
       if (!zoo.remark().empty()) log_warn(zoo.remark());
       file_.zoo.require_same_network(zoo.info(), path_, input);
       for (int64_t i = 0; i < zoo.size(); ++i) {
@@ -123,6 +124,7 @@ class Classifier {
   train::Predictor predictor_;
   int64_t top_;
   bool json_;
+  bool said_assumed_ = false;  // once a run, however many state dicts there are
   Progress progress_;
   std::vector<std::string> names_;
   std::vector<int64_t> labels_;

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/hash.h"
+#include "core/log.h"
 #include "core/text.h"
 #include "output.h"
 
@@ -50,6 +51,14 @@ std::vector<std::string> class_names(const std::string& file, int64_t classes) {
   if (static_cast<int64_t>(names.size()) != classes)
     throw Error(ErrorKind::mismatch, text("{}: {} class names for {} classes", file, names.size(), classes));
   return names;
+}
+
+bool warn_if_assumed(const Zoo& zoo) {
+  const ZooInfo& info = zoo.info();
+  if (info.assumed)
+    log_warn(text("{}: no metadata dws.zoo says how to evaluate it: taken for {} with omega {}", zoo.path(),
+                  info.activation, info.omega));
+  return info.assumed;
 }
 
 }  // namespace dws::tools

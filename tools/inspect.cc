@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "format/safetensors.h"
 #include "metanets/registry.h"
+#include "output.h"
 #include "symmetry/layout.h"
 
 namespace dws::tools {
@@ -66,6 +67,7 @@ Json describe_network_kind(const ZooInfo& info) {
 
 Json inspect_zoo(const std::string& path) {
   const Zoo zoo = Zoo::open(path);
+  warn_if_assumed(zoo);
   if (!zoo.remark().empty()) log_warn(zoo.remark());
   const ZooInfo& info = zoo.info();
   Json json = Json::object();

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "format/zoo.h"
+
 namespace dws::tools {
 
 // Thrown by print() when the reader of stdout has gone; main ends quietly with code 0. No std::exception, so
@@ -18,5 +20,9 @@ std::string hash_input(const std::string& path);
 std::vector<std::string> read_class_names(const std::string& path);
 // "0", "1", ..., or the given names, whose count must be `classes`. Throws Error{mismatch}.
 std::vector<std::string> class_names(const std::string& file, int64_t classes);
+
+// Says once on stderr that the networks of a file without "dws.zoo" are taken for the default kind. True when
+// it did.
+bool warn_if_assumed(const Zoo& zoo);
 
 }  // namespace dws::tools

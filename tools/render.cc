@@ -11,6 +11,7 @@
 #include "core/interrupt.h"
 #include "core/parallel.h"
 #include "core/text.h"
+#include "output.h"
 
 namespace dws::tools {
 namespace {
@@ -116,6 +117,7 @@ void write_all(const Settings& settings, const Zoo& zoo, const Renderer& rendere
 
 int render(const Settings& settings) {
   const Zoo zoo = Zoo::open(settings.zoo);
+  warn_if_assumed(zoo);
   std::vector<int64_t> indices = parse_range(settings.range, zoo.size());
   const Renderer renderer(zoo.info(), settings.size, settings.size);
   if (settings.grid.empty()) {
