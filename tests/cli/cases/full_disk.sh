@@ -11,8 +11,14 @@ cp model.safetensors before.safetensors
   ulimit -f 8
   fails 2 "cannot write" "$dws" train --data zoo.safetensors -o model.safetensors --force --epochs 1 --hidden 16 --layers 2 -q
   fails 2 "cannot write" "$dws" fit "$images" --limit 30 --steps 2 -o new.safetensors
+  fails 2 "m.safetensors.ckpt: cannot write" "$dws" train --data zoo.safetensors -o m.safetensors --epochs 3 --hidden 16 \
+    --layers 2 -q --checkpoint-every 0
+  test ! -e m.safetensors.ckpt
+  fails 2 "log.jsonl: cannot write" "$dws" train --data zoo.safetensors -o m.safetensors --epochs 200 --hidden 4 \
+    --layers 1 -q --log log.jsonl
   fails 2 "cannot write" "$dws" convert zoo.safetensors -o new.safetensors
 )
 cmp model.safetensors before.safetensors
 test ! -e new.safetensors
+test ! -e m.safetensors
 no_leftovers
