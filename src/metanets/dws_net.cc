@@ -60,7 +60,9 @@ Json DwsConfig::to_json() const {
 
 template <class T>
 DwsNet<T>::DwsNet(weights::WeightSpace space, int64_t outputs, DwsConfig config)
-    : space_(std::move(space)), outputs_(outputs), config_(std::move(config)) {
+    : space_(std::make_shared<const weights::WeightSpace>(std::move(space))),
+      outputs_(outputs),
+      config_(std::move(config)) {
   ParamSet<T>& params = this->params_;
   nn::DwsLayerOptions options;
   options.reduction = config_.reduction;
@@ -69,20 +71,20 @@ DwsNet<T>::DwsNet(weights::WeightSpace space, int64_t outputs, DwsConfig config)
   options.skip = config_.layer_skip;
   options.broadcast_last = config_.broadcast_last;
   if (config_.diagonal || config_.blocks.size() < nn::all_blocks().size())
-    options.allowed = nn::block_mask(space_, config_.blocks, config_.diagonal);
+    options.allowed = nn::block_mask(*space_, config_.blocks, config_.diagonal);
   for (int64_t i = 0; i < config_.layers; ++i) {
     options.in = i == 0 ? 1 : config_.hidden;
     options.out = config_.hidden;
     options.heads = i + 1 < config_.layers || i == 0 ? config_.heads : 1;
     if (i > 0)
-      activations_.emplace_back(params, text("norms.{}", i - 1), space_, config_.hidden, config_.norm,
+      activations_.emplace_back(params, text("norms.{}", i - 1), *space_, config_.hidden, config_.norm,
                                 config_.dropout);
     layers_.emplace_back(params, text("layers.{}", i), space_, options);
   }
-  activations_.emplace_back(params, text("norms.{}", config_.layers - 1), space_, config_.hidden,
+  activations_.emplace_back(params, text("norms.{}", config_.layers - 1), *space_, config_.hidden,
                             config_.final_norm ? config_.norm : nn::Norm::none, config_.dropout);
   if (config_.input_skip) input_skip_ = nn::Linear<T>(params, "input_skip", 1, config_.hidden);
-  head_ = nn::Mlp<T>(params, "head", nn::invariant_width(space_, config_.hidden), config_.head, outputs_,
+  head_ = nn::Mlp<T>(params, "head", nn::invariant_width(*space_, config_.hidden), config_.head, outputs_,
                      config_.dropout);
   params.freeze();
   init(0);
@@ -100,7 +102,7 @@ template <class T>
 nn::WeightFeatures<T> DwsNet<T>::equivariant(Tape<T>& tape, View<const T> x, T* batch_stats,
                                              std::vector<nn::WeightFeatures<T>>* trace) const {
   const ParamSet<T>& params = this->params_;
-  const nn::WeightFeatures<T> raw = nn::fold(tape, space_, x);
+  const nn::WeightFeatures<T> raw = nn::fold(tape, *space_, x);
   nn::WeightFeatures<T> h = layers_[0].forward(tape, params, raw);
   if (trace) trace->push_back(h);
   for (size_t i = 1; i < layers_.size(); ++i) {

@@ -20,6 +20,7 @@
 //   broadcast_last false   see DwsLayerOptions ("sab")
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "nn/dws_layer.h"
@@ -50,7 +51,7 @@ class DwsNet final : public Model<T> {
 
   std::string_view kind() const noexcept override { return "dws"; }
   Json config() const override { return config_.to_json(); }
-  int64_t input_size() const noexcept override { return space_.param_count(); }
+  int64_t input_size() const noexcept override { return space_->param_count(); }
   int64_t output_size() const noexcept override { return outputs_; }
   bool invariant() const noexcept override { return true; }
   void init(uint64_t seed) override;
@@ -63,7 +64,7 @@ class DwsNet final : public Model<T> {
   // Logits (B, outputs) from the equivariant part's result.
   Var<T> classify(Tape<T>& tape, const nn::WeightFeatures<T>& features, T* batch_stats) const;
 
-  const weights::WeightSpace& space() const noexcept { return space_; }
+  const weights::WeightSpace& space() const noexcept { return *space_; }
   const DwsConfig& settings() const noexcept { return config_; }
   const std::vector<nn::DwsLayer<T>>& layers() const noexcept { return layers_; }
   const std::vector<nn::Activation<T>>& activations() const noexcept { return activations_; }
@@ -71,7 +72,7 @@ class DwsNet final : public Model<T> {
   const nn::Linear<T>& input_skip() const noexcept { return input_skip_; }
 
  private:
-  weights::WeightSpace space_;
+  std::shared_ptr<const weights::WeightSpace> space_;
   int64_t outputs_;
   DwsConfig config_;
   std::vector<nn::DwsLayer<T>> layers_;

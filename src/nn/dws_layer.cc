@@ -11,78 +11,62 @@
 namespace dws::nn {
 
 template <class T>
-std::vector<int> DwsLayer<T>::rows_on(int k) const {
-  std::vector<int> found;
-  for (int i = 0; i < space_.matrices(); ++i)
-    if (space_.slot(space_.matrix(i)).row_group == k) found.push_back(i);
-  return found;
+typename DwsLayer<T>::Axis DwsLayer<T>::find_axis(int k) const {
+  Axis axis;
+  const auto add = [&](int t, int64_t multiplicity) {
+    axis.sources.push_back({t, multiplicity * options_.in});
+    axis.targets.push_back({t, multiplicity * options_.out});
+  };
+  for (int t : space_->vectors(k)) add(t, space_->slot(t).multiplicity);
+  for (int i = 0; i < space_->matrices(); ++i) {
+    const weights::Slot& slot = space_->slot(space_->matrix(i));
+    if (slot.row_group == k) axis.rows.push_back(i);
+    if (slot.col_group == k) axis.cols.push_back(i);
+  }
+  for (int i : axis.rows) add(space_->matrix(i), 1);
+  for (int i : axis.cols) add(space_->matrix(i), 1);
+  return axis;
 }
 
 template <class T>
-std::vector<int> DwsLayer<T>::cols_on(int k) const {
-  std::vector<int> found;
-  for (int i = 0; i < space_.matrices(); ++i)
-    if (space_.slot(space_.matrix(i)).col_group == k) found.push_back(i);
-  return found;
-}
-
-// Sources and targets of axis k in one order: vectors, row sides, column sides.
-template <class T>
-std::vector<typename DwsLayer<T>::Field> DwsLayer<T>::axis_sources(int k) const {
-  std::vector<Field> fields;
-  for (int t : space_.vectors(k)) fields.push_back({t, space_.slot(t).multiplicity * options_.in});
-  for (int i : rows_on(k)) fields.push_back({space_.matrix(i), options_.in});
-  for (int i : cols_on(k)) fields.push_back({space_.matrix(i), options_.in});
-  return fields;
-}
-
-template <class T>
-std::vector<typename DwsLayer<T>::Field> DwsLayer<T>::axis_targets(int k) const {
-  std::vector<Field> fields;
-  for (int t : space_.vectors(k)) fields.push_back({t, space_.slot(t).multiplicity * options_.out});
-  for (int i : rows_on(k)) fields.push_back({space_.matrix(i), options_.out});
-  for (int i : cols_on(k)) fields.push_back({space_.matrix(i), options_.out});
-  return fields;
-}
-
-template <class T>
-DwsLayer<T>::DwsLayer(ParamSet<T>& params, const std::string& name, const weights::WeightSpace& space,
-                      DwsLayerOptions options)
-    : space_(space), options_(std::move(options)) {
+DwsLayer<T>::DwsLayer(ParamSet<T>& params, const std::string& name,
+                      std::shared_ptr<const weights::WeightSpace> space, DwsLayerOptions options)
+    : space_(std::move(space)), options_(std::move(options)) {
   const auto permitted = [this](int s, int t) { return !options_.allowed || options_.allowed(s, t); };
   // With attention, DeepSets products remain only where a matrix meets itself.
   const auto matrix_self = [this](int s, int t) {
-    return s == t && space_.slot(s).kind == weights::SlotKind::matrix;
+    return s == t && space_->slot(s).kind == weights::SlotKind::matrix;
   };
   const bool attention = options_.attention;
   const BlockMask axis_mask = [=](int s, int t) {
     return permitted(s, t) && (!attention || matrix_self(s, t));
   };
   const BlockMask global_mask = [=, this](int s, int t) {
-    return permitted(s, t) && (!attention || matrix_self(s, t) || !space_.share_group(s, t));
+    return permitted(s, t) && (!attention || matrix_self(s, t) || !space_->share_group(s, t));
   };
 
   std::vector<Field> sources, targets;
-  for (int k = 0; k < space_.groups(); ++k) {
-    axis_.emplace_back(params, text("{}.axis.{}", name, k), axis_sources(k), axis_targets(k), axis_mask,
-                       false);
-    for (int t : space_.vectors(k)) {
-      sources.push_back({t, space_.slot(t).multiplicity * options_.in});
-      targets.push_back({t, space_.slot(t).multiplicity * options_.out});
+  for (int k = 0; k < space_->groups(); ++k) {
+    Axis& axis = axis_.emplace_back(find_axis(k));
+    axis.map =
+        BlockLinear<T>(params, text("{}.axis.{}", name, k), axis.sources, axis.targets, axis_mask, false);
+    for (int t : space_->vectors(k)) {
+      sources.push_back({t, space_->slot(t).multiplicity * options_.in});
+      targets.push_back({t, space_->slot(t).multiplicity * options_.out});
     }
     // A matrix's global term travels with its row term.
-    for (int i : rows_on(k)) targets.push_back({space_.matrix(i), options_.out});
+    for (int i : axis.rows) targets.push_back({space_->matrix(i), options_.out});
   }
-  for (int i = 0; i < space_.matrices(); ++i) {
-    const int t = space_.matrix(i);
+  for (int i = 0; i < space_->matrices(); ++i) {
+    const int t = space_->matrix(i);
     sources.push_back({t, options_.in});
     own_.push_back(permitted(t, t) ? params.add(text("{}.matrix.{}.weight", name, i),
                                                 Shape{options_.in, options_.out}, true)
                                    : -1);
   }
-  for (int t : space_.scalars()) {
-    sources.push_back({t, space_.slot(t).multiplicity * options_.in});
-    targets.push_back({t, space_.slot(t).multiplicity * options_.out});
+  for (int t : space_->scalars()) {
+    sources.push_back({t, space_->slot(t).multiplicity * options_.in});
+    targets.push_back({t, space_->slot(t).multiplicity * options_.out});
   }
   global_ = BlockLinear<T>(params, name + ".global", sources, targets, global_mask, options_.bias);
   if (attention) add_attention(params, name, permitted);
@@ -92,26 +76,29 @@ DwsLayer<T>::DwsLayer(ParamSet<T>& params, const std::string& name, const weight
 template <class T>
 void DwsLayer<T>::add_attention(ParamSet<T>& params, const std::string& name, const BlockMask& allowed) {
   int last = 0;
-  for (int t = 0; t < space_.tensors(); ++t) last = std::max(last, space_.slot(t).layer);
-  for (int k = 0; k < space_.groups(); ++k)
-    for (const Field& source : axis_sources(k))
-      for (const Field& target : axis_targets(k)) {
+  for (int t = 0; t < space_->tensors(); ++t) last = std::max(last, space_->slot(t).layer);
+  for (int k = 0; k < space_->groups(); ++k) {
+    const Axis& axis = axis_[static_cast<size_t>(k)];
+    for (const Field& source : axis.sources)
+      for (const Field& target : axis.targets) {
         const int s = source.tensor, t = target.tensor;
-        if (!allowed(s, t) || (s == t && space_.slot(s).kind == weights::SlotKind::matrix)) continue;
+        if (!allowed(s, t) || (s == t && space_->slot(s).kind == weights::SlotKind::matrix)) continue;
         AttentionPair pair{s, t, k, 1, {}};
-        const weights::Slot &from = space_.slot(s), &to = space_.slot(t);
+        const weights::Slot &from = space_->slot(s), &to = space_->slot(t);
         if (options_.broadcast_last && !from.bias && !to.bias && to.layer == last && from.layer + 1 == last)
           pair.repeat = to.multiplicity;
         pair.attention = SetAttention<T>(params, text("{}.attention.{}_{}", name, s, t), source.width,
                                          target.width / pair.repeat, options_.heads);
         attention_.push_back(std::move(pair));
       }
+  }
 }
 
 // y + the attention terms of axis k; u holds the sources side by side.
 template <class T>
 Var<T> DwsLayer<T>::attend(Tape<T>& tape, const ParamSet<T>& params, int k, Var<T> u, Var<T> y) const {
-  const std::vector<Field> sources = axis_sources(k), targets = axis_targets(k);
+  const std::vector<Field>&sources = axis_[static_cast<size_t>(k)].sources,
+        &targets = axis_[static_cast<size_t>(k)].targets;
   std::vector<Var<T>> terms(targets.size());
   for (const AttentionPair& pair : attention_) {
     if (pair.axis != k) continue;
@@ -132,7 +119,7 @@ Var<T> DwsLayer<T>::attend(Tape<T>& tape, const ParamSet<T>& params, int k, Var<
     shape[shape.rank() - 1] = targets[i].width;
     terms[i] = zeros(tape, shape);
   }
-  return ops::add(y, ops::scale(join_channels(terms), static_cast<T>(1.0 / space_.tensors())));
+  return ops::add(y, ops::scale(join_channels(terms), static_cast<T>(1.0 / space_->tensors())));
 }
 
 template <class T>
@@ -156,8 +143,9 @@ WeightFeatures<T> DwsLayer<T>::forward(Tape<T>& tape, const ParamSet<T>& params,
   y.channels = out;
   std::vector<Var<T>> row(pools.size()), col(pools.size());
   int64_t z_begin = 0;
-  for (int k = 0; k < space_.groups(); ++k) {
-    const std::vector<int> rows = rows_on(k), cols = cols_on(k);
+  for (int k = 0; k < space_->groups(); ++k) {
+    const Axis& axis = axis_[static_cast<size_t>(k)];
+    const std::vector<int>&rows = axis.rows, &cols = axis.cols;
     std::vector<Var<T>> parts;
     if (x.axis[static_cast<size_t>(k)].valid()) parts.push_back(x.axis[static_cast<size_t>(k)]);
     for (int i : rows) parts.push_back(pools[static_cast<size_t>(i)].row);
@@ -167,10 +155,10 @@ WeightFeatures<T> DwsLayer<T>::forward(Tape<T>& tape, const ParamSet<T>& params,
       continue;
     }
     const Var<T> u = join_channels(parts);
-    Var<T> terms = axis_[static_cast<size_t>(k)].forward(tape, params, u);
+    Var<T> terms = axis.map.forward(tape, params, u);
     if (options_.attention) terms = attend(tape, params, k, u, terms);
 
-    const int64_t vectors = space_.vector_width(k) * out;
+    const int64_t vectors = space_->vector_width(k) * out;
     const int64_t with_global = vectors + static_cast<int64_t>(rows.size()) * out;
     int64_t begin = vectors;
     if (with_global > 0) {
@@ -198,7 +186,7 @@ WeightFeatures<T> DwsLayer<T>::forward(Tape<T>& tape, const ParamSet<T>& params,
     shape[3] = out;
     y.matrix.push_back(ops::add_cols(ops::add_rows(zeros(tape, shape), row[i]), col[i]));
   }
-  if (x.scalar.valid()) y.scalar = part(z, z_begin, space_.scalar_width() * out);
+  if (x.scalar.valid()) y.scalar = part(z, z_begin, space_->scalar_width() * out);
   return options_.skip ? add(y, apply_shared(tape, params, skip_, x)) : y;
 }
 
@@ -206,23 +194,23 @@ template <class T>
 void DwsLayer<T>::init(ParamSet<T>& params, uint64_t seed) const {
   using weights::SlotKind;
   const auto share = [this](int target) {
-    const SlotKind kind = space_.slot(target).kind;
+    const SlotKind kind = space_->slot(target).kind;
     return std::sqrt(2.0 / (kind == SlotKind::matrix ? 4.0 : kind == SlotKind::vector ? 2.0 : 1.0));
   };
-  for (int k = 0; k < space_.groups(); ++k)
-    axis_[static_cast<size_t>(k)].init(params, seed, [&](int source, int target, int64_t fan_in) {
-      const weights::Slot& s = space_.slot(source);
+  for (int k = 0; k < space_->groups(); ++k)
+    axis_[static_cast<size_t>(k)].map.init(params, seed, [&](int source, int target, int64_t fan_in) {
+      const weights::Slot& s = space_->slot(source);
       int64_t pooled = 1;
       if (s.kind == SlotKind::matrix)
-        pooled = space_.group_size(s.row_group == k ? s.col_group : s.row_group);
+        pooled = space_->group_size(s.row_group == k ? s.col_group : s.row_group);
       const double gain = pooled_gain(options_.reduction, pooled);
       return share(target) / (gain * std::sqrt(static_cast<double>(fan_in)));
     });
   global_.init(params, seed, [&](int source, int target, int64_t fan_in) {
-    const weights::Slot& s = space_.slot(source);
+    const weights::Slot& s = space_->slot(source);
     int64_t pooled = 1;
     for (int group : {s.row_group, s.col_group})
-      if (group >= 0) pooled *= space_.group_size(group);
+      if (group >= 0) pooled *= space_->group_size(group);
     return share(target) / (pooled_gain(options_.reduction, pooled) * std::sqrt(static_cast<double>(fan_in)));
   });
   for (int place : own_) {

@@ -1,7 +1,9 @@
 // The equivariant layer of deep weight spaces (Navon, Shamsian, Achituve, Fetaya, Chechik, Maron, ICML 2023).
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/attention.h"
@@ -36,8 +38,12 @@ template <class T>
 class DwsLayer {
  public:
   DwsLayer() = default;
-  DwsLayer(ParamSet<T>& params, const std::string& name, const weights::WeightSpace& space,
+  // `space` is shared by the layers of a network.
+  DwsLayer(ParamSet<T>& params, const std::string& name, std::shared_ptr<const weights::WeightSpace> space,
            DwsLayerOptions options);
+  DwsLayer(ParamSet<T>& params, const std::string& name, const weights::WeightSpace& space,
+           DwsLayerOptions options)
+      : DwsLayer(params, name, std::make_shared<const weights::WeightSpace>(space), std::move(options)) {}
 
   WeightFeatures<T> forward(Tape<T>& tape, const ParamSet<T>& params, const WeightFeatures<T>& x) const;
 
@@ -55,26 +61,28 @@ class DwsLayer {
   };
 
   const DwsLayerOptions& options() const noexcept { return options_; }
-  const BlockLinear<T>& axis(int k) const { return axis_.at(static_cast<size_t>(k)); }
+  const BlockLinear<T>& axis(int k) const { return axis_.at(static_cast<size_t>(k)).map; }
   const BlockLinear<T>& global() const noexcept { return global_; }
-  int own(int matrix) const {
-    return own_.at(static_cast<size_t>(matrix));
-  }  // parameter A_i, -1 when masked out
+  // Parameter A_i, -1 when masked out.
+  int own(int matrix) const { return own_.at(static_cast<size_t>(matrix)); }
   const std::vector<AttentionPair>& attention() const noexcept { return attention_; }
   const Linear<T>& skip() const noexcept { return skip_; }
 
  private:
   using Field = typename BlockLinear<T>::Field;
-  std::vector<Field> axis_sources(int k) const;
-  std::vector<Field> axis_targets(int k) const;
-  std::vector<int> rows_on(int k) const;  // matrices whose row (column) axis is k
-  std::vector<int> cols_on(int k) const;
+  // What lies on one group of neurons; sources and targets in one order: vectors, row sides, column sides.
+  struct Axis {
+    std::vector<int> rows, cols;  // matrices whose row (column) axis this is
+    std::vector<Field> sources, targets;
+    BlockLinear<T> map;
+  };
+  Axis find_axis(int k) const;
   void add_attention(ParamSet<T>& params, const std::string& name, const BlockMask& allowed);
   Var<T> attend(Tape<T>& tape, const ParamSet<T>& params, int k, Var<T> u, Var<T> y) const;
 
-  weights::WeightSpace space_;
+  std::shared_ptr<const weights::WeightSpace> space_;
   DwsLayerOptions options_;
-  std::vector<BlockLinear<T>> axis_;
+  std::vector<Axis> axis_;
   BlockLinear<T> global_;
   std::vector<int> own_;
   std::vector<AttentionPair> attention_;
