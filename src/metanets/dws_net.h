@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "nn/dws_layer.h"
+#include "nn/mlp.h"
 #include "nn/model.h"
 #include "nn/norm.h"
 

@@ -3,11 +3,8 @@
 // Options: hidden 128 (width), layers 4 (hidden layers), norm "batch" (batch, none), dropout 0.0.
 #pragma once
 
-#include <vector>
-
-#include "nn/linear.h"
+#include "nn/mlp.h"
 #include "nn/model.h"
-#include "nn/norm.h"
 
 namespace dws {
 
@@ -20,20 +17,9 @@ struct MlpConfig {
   Json to_json() const;
 };
 
-// Linear, [BatchNorm,] ReLU, dropout, ..., Linear; (B, in) -> (B, out).
+// The perceptron of these options.
 template <class T>
-class Perceptron {
- public:
-  Perceptron() = default;
-  Perceptron(ParamSet<T>& params, int64_t in, int64_t out, const MlpConfig& config);
-  Var<T> forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x, T* batch_stats) const;
-  void init(ParamSet<T>& params, uint64_t seed) const;
-
- private:
-  double dropout_ = 0;
-  std::vector<nn::Linear<T>> layers_;
-  std::vector<nn::BatchNorm<T>> norms_;  // empty without norm
-};
+nn::Mlp<T> make_perceptron(ParamSet<T>& params, int64_t in, int64_t out, const MlpConfig& config);
 
 template <class T>
 class MlpNet final : public Model<T> {
@@ -50,11 +36,9 @@ class MlpNet final : public Model<T> {
  private:
   int64_t inputs_, outputs_;
   MlpConfig config_;
-  Perceptron<T> net_;
+  nn::Mlp<T> net_;
 };
 
-extern template class Perceptron<float>;
-extern template class Perceptron<double>;
 extern template class MlpNet<float>;
 extern template class MlpNet<double>;
 

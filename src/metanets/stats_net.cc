@@ -59,7 +59,7 @@ StatsNet<T>::StatsNet(weights::WeightSpace space, int64_t outputs, const MlpConf
     : space_(std::move(space)),
       outputs_(outputs),
       config_(config),
-      net_(this->params_, space_.tensors() * kTensorStatistics, outputs, config) {
+      net_(make_perceptron(this->params_, space_.tensors() * kTensorStatistics, outputs, config)) {
   this->params_.freeze();
   init(0);
 }

@@ -34,7 +34,7 @@ class StatsNet final : public Model<T> {
   weights::WeightSpace space_;
   int64_t outputs_;
   MlpConfig config_;
-  Perceptron<T> net_;
+  nn::Mlp<T> net_;
 };
 
 extern template class StatsNet<float>;

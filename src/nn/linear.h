@@ -1,8 +1,7 @@
-// A linear map of the last axis, and a small multilayer perceptron.
+// A linear map of the last axis.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "core/rng.h"
 #include "nn/features.h"
@@ -29,25 +28,7 @@ class Linear {
   int weight_ = -1, bias_ = -1;
 };
 
-// Linear, ReLU, [dropout,] ..., Linear: one more linear map than there are hidden widths.
-template <class T>
-class Mlp {
- public:
-  Mlp() = default;
-  Mlp(ParamSet<T>& params, const std::string& name, int64_t in, const std::vector<int64_t>& hidden,
-      int64_t out, double dropout);
-  Var<T> forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x) const;
-  void init(ParamSet<T>& params, uint64_t seed) const;
-  const std::vector<Linear<T>>& layers() const noexcept { return layers_; }
-
- private:
-  std::vector<Linear<T>> layers_;
-  double dropout_ = 0;
-};
-
 extern template class Linear<float>;
 extern template class Linear<double>;
-extern template class Mlp<float>;
-extern template class Mlp<double>;
 
 }  // namespace dws::nn
