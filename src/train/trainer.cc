@@ -62,7 +62,13 @@ Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, con
   }
   tallies_.resize(static_cast<size_t>(shards));
   const auto inputs = static_cast<size_t>(model_.input_size());
-  const auto rows = static_cast<size_t>((largest + shards - 1) / shards);
+  // A batch of one network less may be cut into fewer shards, larger ones then.
+  int64_t longest = (largest + shards - 1) / shards;
+  if (largest > 1) {
+    const int64_t fewer = std::max<int64_t>(1, std::min(shards, (largest - 1) / kSmallestShard));
+    longest = std::max(longest, (largest - 1 + fewer - 1) / fewer);
+  }
+  const auto rows = static_cast<size_t>(longest);
   for (int i = 0; i < std::max(1, threads()); ++i) {
     workers_.push_back(std::make_unique<Worker>());
     workers_.back()->raw = Buffer<float>(inputs);

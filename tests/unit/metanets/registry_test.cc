@@ -60,6 +60,27 @@ TEST(Registry, EveryModelReadsABatch) {
   }
 }
 
+// Weights decay; biases, norms and scales do not (Loshchilov & Hutter 2019 and common practice).
+TEST(Registry, WeightsDecayAndNothingElse) {
+  for (const std::string& kind : model_names()) {
+    for (const char* norm : {"batch", "layer"}) {
+      const Json config = kind == "dws" ? Json::object({{"norm", Json(norm)}}) : Json();
+      const auto model = make_model<float>(kind, MlpArch{kDims}, 3, config);
+      const ParamSet<float>& params = model->params();
+      int weights = 0, others = 0;
+      for (int i = 0; i < params.count(); ++i) {
+        const ParamInfo& info = params.info(i);
+        const bool weight = info.name.find("norm") == std::string::npos &&
+                            info.name.find("bias") == std::string::npos && info.shape.rank() >= 2;
+        EXPECT_EQ(info.decay, weight) << kind << ": " << info.name;
+        ++(weight ? weights : others);
+      }
+      EXPECT_GT(weights, 1);
+      EXPECT_GT(others, 1);
+    }
+  }
+}
+
 TEST(Registry, ConfigurationBuildsTheSameModelAgain) {
   const MlpArch arch{kDims};
   const Json config = Json::parse(

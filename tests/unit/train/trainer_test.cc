@@ -202,6 +202,58 @@ TEST(Trainer, BufferMovesByTheMeanOverShards) {
   EXPECT_TRUE(worst <= 1e-5) << worst;
 }
 
+TEST(Trainer, EveryOptionMatters) {
+  const auto bits_with = [](auto change) {
+    Bench bench;
+    TrainOptions options = quick();
+    options.ema = 0;
+    change(options);
+    bench.val.samples.clear();
+    bench.start(options).run();
+    return bench.bits();
+  };
+  const std::vector<float> plain = bits_with([](TrainOptions&) {});
+  EXPECT_EQ(plain, bits_with([](TrainOptions& o) { o.checkpoint_every = 0; }));
+  const auto matters = [&](const char* name, auto change) { EXPECT_NE(plain, bits_with(change)) << name; };
+  matters("epochs", [](TrainOptions& o) { o.epochs = 5; });
+  matters("batch", [](TrainOptions& o) { o.batch = 12; });
+  matters("shards", [](TrainOptions& o) { o.shards = 2; });
+  matters("lr", [](TrainOptions& o) { o.lr = 0.03; });
+  matters("lr_floor", [](TrainOptions& o) { o.lr_floor = 0.5; });
+  matters("warmup", [](TrainOptions& o) { o.warmup = 4; });
+  matters("clip", [](TrainOptions& o) { o.clip = 0.01; });
+  matters("ema", [](TrainOptions& o) { o.ema = 0.9; });
+  matters("label_smoothing", [](TrainOptions& o) { o.label_smoothing = 0.3; });
+  matters("weight_decay", [](TrainOptions& o) { o.adamw.weight_decay = 0.1; });
+  matters("amsgrad", [](TrainOptions& o) { o.adamw.amsgrad = true; });
+  matters("augment", [](TrainOptions& o) { o.augmentation.permute = false; });
+  matters("seed", [](TrainOptions& o) { o.seed = 8; });
+}
+
+TEST(Trainer, WithoutValidationTheAverageIsKept) {
+  // The parameters after each number of epochs, on one schedule: rate and order do not depend on `epochs` then.
+  TrainOptions options = quick();
+  options.warmup = 0;
+  options.lr_floor = 1;
+  options.batch = 64;  // one step an epoch
+  const auto after = [&](int64_t epochs, double ema) {
+    Bench bench;
+    bench.val.samples.clear();
+    options.epochs = epochs;
+    options.ema = ema;
+    if (epochs == 0)
+      bench.model.init(options.seed);
+    else
+      bench.start(options).run();
+    const auto values = bench.model.params().values().span();
+    return std::vector<float>(values.begin(), values.end());
+  };
+  std::vector<float> average = after(0, 0);
+  for (int64_t t = 0; t < 3; ++t) update_average(average, after(t + 1, 0), 0.9, t);
+  EXPECT_EQ(after(3, 0.9), average);
+  EXPECT_NE(after(3, 0), average);
+}
+
 TEST(TrainOptions, RefusesNonsense) {
   const auto refused = [](auto change) {
     TrainOptions options;
