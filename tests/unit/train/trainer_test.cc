@@ -231,7 +231,8 @@ TEST(Trainer, EveryOptionMatters) {
 }
 
 TEST(Trainer, WithoutValidationTheAverageIsKept) {
-  // The parameters after each number of epochs, on one schedule: rate and order do not depend on `epochs` then.
+  // The parameters after each number of epochs, on one schedule: rate and order do not depend on `epochs`
+  // then.
   TrainOptions options = quick();
   options.warmup = 0;
   options.lr_floor = 1;
