@@ -15,8 +15,8 @@ struct Globals {
   std::string command_line;  // "dws fit images -o zoo.safetensors", for recipes
 };
 
-// A verb adds its subcommand and options to `app` and, when chosen, leaves its work in `run` (exit code 0 or 1;
-// errors are thrown as dws::Error and caught once in main).
+// A verb adds its subcommand and options to `app` and, when chosen, leaves its work in `run` (exit code 0 or
+// 1; errors are thrown as dws::Error and caught once in main).
 using Run = std::function<int()>;
 void register_bench(CLI::App& app, const Globals& globals, Run& run);
 void register_classify(CLI::App& app, const Globals& globals, Run& run);

@@ -1,5 +1,5 @@
-// The trainable numbers of a model: one flat array, a named shape for each piece of it. Optimiser, gradient sums,
-// clipping, averages and checkpoints work on the flat array.
+// The trainable numbers of a model: one flat array, a named shape for each piece of it. Optimiser, gradient
+// sums, clipping, averages and checkpoints work on the flat array.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 namespace dws {
 
 struct ParamInfo {
-  std::string name;    // "layers.0.matrix.0.weight"
+  std::string name;  // "layers.0.matrix.0.weight"
   Shape shape;
   int64_t offset = 0;  // into the flat arrays
   bool decay = true;   // weight decay applies (weights yes; biases, norms, scales no)

@@ -1,5 +1,5 @@
-// Reverse-mode differentiation on an eager tape. One tape serves one shard on one thread; ops (autograd/ops*.h)
-// compute at once and record a node; backward() walks the nodes from the last to the first.
+// Reverse-mode differentiation on an eager tape. One tape serves one shard on one thread; ops
+// (autograd/ops*.h) compute at once and record a node; backward() walks the nodes from the last to the first.
 //
 // Vocabulary: an op is a free function that validates (throws Error{mismatch} with the shapes) and records; a
 // primitive is the recorded node's derivative rule; a kernel does the arithmetic.
@@ -39,8 +39,8 @@ class Var {
   int id_ = -1;
 };
 
-// Where a primitive puts the gradient of one input. `data` is null when nobody asks for it. With `accumulate` the
-// primitive adds to what is there, otherwise it overwrites every element.
+// Where a primitive puts the gradient of one input. `data` is null when nobody asks for it. With `accumulate`
+// the primitive adds to what is there, otherwise it overwrites every element.
 template <class T>
 struct GradSlot {
   T* data = nullptr;
@@ -48,8 +48,9 @@ struct GradSlot {
   explicit operator bool() const noexcept { return data != nullptr; }
 };
 
-// Everything a vjp sees. cotangents[k].data is null when output k does not influence the result. Two inputs may be the
-// same value and then share a gradient array, so slots are filled one after the other, in the order of the inputs.
+// Everything a vjp sees. cotangents[k].data is null when output k does not influence the result. Two inputs
+// may be the same value and then share a gradient array, so slots are filled one after the other, in the
+// order of the inputs.
 template <class T>
 struct VjpArgs {
   std::span<const View<const T>> inputs;
@@ -59,15 +60,16 @@ struct VjpArgs {
   Arena& scratch;
 };
 
-// The derivative rule of a node: the product of the cotangents with the Jacobian. Saved state (masks, indices,
-// strides) are its members; it lives in the tape's arena.
+// The derivative rule of a node: the product of the cotangents with the Jacobian. Saved state (masks,
+// indices, strides) are its members; it lives in the tape's arena.
 template <class T>
 class Primitive {
  public:
   virtual ~Primitive() = default;
   virtual std::string_view name() const noexcept = 0;
   virtual void vjp(const VjpArgs<T>& args) const = 0;
-  // True when the one output is the one input under another shape: its cotangent may be handed on without a copy.
+  // True when the one output is the one input under another shape: its cotangent may be handed on without a
+  // copy.
   virtual bool is_view() const noexcept { return false; }
 };
 
@@ -92,30 +94,32 @@ class Tape {
 
   // Leaves; memory is not copied and must outlive the tape's step. constant(): not differentiated.
   Var<T> constant(View<const T> value);
-  // A parameter; its gradient is accumulated at the parameter's offset of the array given to bind_gradients().
+  // A parameter; its gradient is accumulated at the parameter's offset of the array given to
+  // bind_gradients().
   Var<T> param(const ParamSet<T>& params, int index);
   // A leaf whose gradient the caller asks for with grad() after backward() (tests, input gradients).
   Var<T> input(View<const T> value);
   // Size params.size(); backward() adds to it. Null: gradients of params are not computed.
   void bind_gradients(T* flat) noexcept { param_grads_ = flat; }
 
-  // For ops: room for an output; then record() ties outputs to inputs. A null primitive or inputs that need no
-  // gradient make plain constants of the outputs.
+  // For ops: room for an output; then record() ties outputs to inputs. A null primitive or inputs that need
+  // no gradient make plain constants of the outputs.
   View<T> allocate(const Shape& shape);
   Var<T> record(std::span<const Var<T>> inputs, View<T> output, const Primitive<T>* primitive);
   std::vector<Var<T>> record_many(std::span<const Var<T>> inputs, std::span<const View<T>> outputs,
                                   const Primitive<T>* primitive);
   // The same into `vars`, as many as outputs, without touching the heap.
-  void record_many(std::span<const Var<T>> inputs, std::span<const View<T>> outputs, const Primitive<T>* primitive,
-                   std::span<Var<T>> vars);
+  void record_many(std::span<const Var<T>> inputs, std::span<const View<T>> outputs,
+                   const Primitive<T>* primitive, std::span<Var<T>> vars);
   // True when any of them needs a gradient and the tape records: only then build a primitive.
   bool wants_grad(std::span<const Var<T>> inputs) const noexcept;
 
-  // Adds d(sum over roots of <seed, root>)/d(leaf) into the bound arrays. Seeds have the roots' shapes; with one
-  // scalar root and no seed the seed is 1. Cotangents are released as soon as they are used.
+  // Adds d(sum over roots of <seed, root>)/d(leaf) into the bound arrays. Seeds have the roots' shapes; with
+  // one scalar root and no seed the seed is 1. Cotangents are released as soon as they are used.
   void backward(Var<T> root, T seed = T(1));
   void backward(std::span<const Var<T>> roots, std::span<const View<const T>> seeds);
-  // Gradient of an input() leaf after backward(); zeros when nothing flowed. Throws Error{internal} for other values.
+  // Gradient of an input() leaf after backward(); zeros when nothing flowed. Throws Error{internal} for other
+  // values.
   View<const T> grad(Var<T> leaf) const;
 
   // Recorded nodes, in order.
@@ -131,9 +135,9 @@ class Tape {
   struct Value {
     View<const T> view;
     T* grad = nullptr;
-    int node = -1;          // producer
-    int output = 0;         // which of its outputs
-    int64_t offset = -1;    // params: offset in the flat gradient
+    int node = -1;        // producer
+    int output = 0;       // which of its outputs
+    int64_t offset = -1;  // params: offset in the flat gradient
     bool needs_grad = false;
     bool keep_grad = false;  // leaves
   };

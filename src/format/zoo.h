@@ -32,7 +32,8 @@ struct MlpArch {
 
 // What "dws.zoo" holds. Everything needed to render a network: f(x) = net(x) + output_offset, coordinates of
 // an image's pixel centres from range[0] to range[1] inclusive, x = (column, row); sine layers are sin(omega
-// (W x + b)). With Fourier features the first layer's input is [sin(2 pi B x), cos(2 pi B x)], all sines first.
+// (W x + b)). With Fourier features the first layer's input is [sin(2 pi B x), cos(2 pi B x)], all sines
+// first.
 struct ZooInfo {
   MlpArch arch;
   std::string activation = "siren";  // siren, relu, tanh
@@ -47,9 +48,9 @@ struct ZooInfo {
   double range[2] = {-1, 1};
   int64_t image_height = 0, image_width = 0, channels = 1;  // 0: not images
   bool assumed = false;  // the file said nothing: all but arch are defaults. Not written
-  Json source;                                              // file names, hashes
-  Json fit;                                                 // recipe: steps, lr, seed, ...
-  Json summary;                                             // PSNR mean, min, max
+  Json source;           // file names, hashes
+  Json fit;              // recipe: steps, lr, seed, ...
+  Json summary;          // PSNR mean, min, max
   Json to_json() const;
   static ZooInfo from_json(const Json& json, const std::string& file);  // throws Error{bad_schema}
   // Throws Error{mismatch} saying what differs when networks of `other` cannot stand in one data set with

@@ -18,16 +18,6 @@ template void add(int64_t, const float*, const float*, float*) noexcept;
 template void add(int64_t, const double*, const double*, double*) noexcept;
 
 template <class T>
-void sub(int64_t n, const T* a, const T* b, T* y) noexcept {
-  if constexpr (std::is_same_v<T, float>)
-    table().sub(n, a, b, y);
-  else
-    ref::sub(n, a, b, y);
-}
-template void sub(int64_t, const float*, const float*, float*) noexcept;
-template void sub(int64_t, const double*, const double*, double*) noexcept;
-
-template <class T>
 void scale(int64_t n, T factor, const T* a, T* y, bool accumulate) noexcept {
   if constexpr (std::is_same_v<T, float>)
     table().scale(n, factor, a, y, accumulate);

@@ -35,11 +35,6 @@ static void add(int64_t n, const float* a, const float* b, float* y) noexcept {
               DWS_INLINED { store_n(y + i, load_n(a + i, lanes) + load_n(b + i, lanes), lanes); });
 }
 
-static void sub(int64_t n, const float* a, const float* b, float* y) noexcept {
-  each(n, [&](int64_t i, int64_t lanes)
-              DWS_INLINED { store_n(y + i, load_n(a + i, lanes) - load_n(b + i, lanes), lanes); });
-}
-
 static void scale(int64_t n, float factor, const float* a, float* y, bool accumulate) noexcept {
   each(n, [&](int64_t i, int64_t lanes)
               DWS_INLINED { put_n(y + i, factor * load_n(a + i, lanes), lanes, accumulate); });

@@ -1,22 +1,24 @@
-// Matrix products of the shards: small, tall and many. One core a call; parallelism is outside. T is float (run-time
-// dispatch) or double (the scalar twin, kernels/ref/matmul.h). M, N, K may be 0; strides count elements.
+// Matrix products of the shards: small, tall and many. One core a call; parallelism is outside. T is float
+// (run-time dispatch) or double (the scalar twin, kernels/ref/matmul.h). M, N, K may be 0; strides count
+// elements.
 #pragma once
 
 #include <cstdint>
 
 namespace dws::kernels {
 
-// c (M, N) = a b, or += with `accumulate`. Element (m, k) of a is a[m * a_row + k * a_col], so a transposed operand
-// is a matter of strides; b (K, N) and c (M, N) have contiguous rows `ldb` and `ldc` apart. The order of the sum over
-// k depends on the sizes alone.
+// c (M, N) = a b, or += with `accumulate`. Element (m, k) of a is a[m * a_row + k * a_col], so a transposed
+// operand is a matter of strides; b (K, N) and c (M, N) have contiguous rows `ldb` and `ldc` apart. The order
+// of the sum over k depends on the sizes alone.
 template <class T>
-void matmul(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, T* c,
-            int64_t ldc, bool accumulate) noexcept;
+void matmul(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, int64_t a_col, const T* b,
+            int64_t ldb, T* c, int64_t ldc, bool accumulate) noexcept;
 
-// y[r,c,:] = x[r,c,:] w + row[r,:] + col[c,:] for one network: x (R, C, F), w (F, G), row (R, G), col (C, G), y (R, C, G).
+// y[r,c,:] = x[r,c,:] w + row[r,:] + col[c,:] for one network: x (R, C, F), w (F, G), row (R, G), col (C, G),
+// y (R, C, G).
 template <class T>
-void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const T* x, const T* w, const T* row, const T* col,
-                   T* y) noexcept;
+void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const T* x, const T* w, const T* row,
+                   const T* col, T* y) noexcept;
 // The sums its backward needs: drow[r,:] = sum_c dy[r,c,:], dcol[c,:] = sum_r dy[r,c,:]; += with the flags.
 template <class T>
 void matrix_update_sums(int64_t R, int64_t C, int64_t G, const T* dy, T* drow, bool add_row, T* dcol,

@@ -5,14 +5,16 @@
 
 namespace dws::kernels {
 
-// sum[c] and sum_sq[c] = sums over rows of (x - shift[c]) and its square; in double, so that many rows do not drift.
+// sum[c] and sum_sq[c] = sums over rows of (x - shift[c]) and its square; in double, so that many rows do not
+// drift.
 template <class T>
-void column_moments(int64_t rows, int64_t C, const T* x, const T* shift, double* sum, double* sum_sq) noexcept;
+void column_moments(int64_t rows, int64_t C, const T* x, const T* shift, double* sum,
+                    double* sum_sq) noexcept;
 // y = x * a[c] + b[c] (a folded BatchNorm), with ReLU when asked.
 template <class T>
 void affine(int64_t rows, int64_t C, const T* x, const T* a, const T* b, bool with_relu, T* y) noexcept;
-// sum_dy[c] = sum over rows of g, sum_dy_x[c] = sum of g * (x - shift[c]), where g = dy, or dy where y > 0 when y is
-// given (ReLU behind the affine map).
+// sum_dy[c] = sum over rows of g, sum_dy_x[c] = sum of g * (x - shift[c]), where g = dy, or dy where y > 0
+// when y is given (ReLU behind the affine map).
 template <class T>
 void affine_backward_sums(int64_t rows, int64_t C, const T* x, const T* shift, const T* y, const T* dy,
                           double* sum_dy, double* sum_dy_x) noexcept;
@@ -27,7 +29,7 @@ void layer_norm(int64_t rows, int64_t C, const T* x, const T* gamma, const T* be
                 T* rstd) noexcept;
 // dgamma, dbeta (C) are accumulated and may be null.
 template <class T>
-void layer_norm_backward(int64_t rows, int64_t C, const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy,
-                         T* dx, bool accumulate, T* dgamma, T* dbeta) noexcept;
+void layer_norm_backward(int64_t rows, int64_t C, const T* x, const T* gamma, const T* mean, const T* rstd,
+                         const T* dy, T* dx, bool accumulate, T* dgamma, T* dbeta) noexcept;
 
 }  // namespace dws::kernels

@@ -1,6 +1,6 @@
-// Vectors of float for the kernel bodies, built on the compilers' vector types: one source for every instruction
-// set. Included only by table_*.cc through the bodies; DWS_ISA names the namespace and DWS_LANES the width.
-// No include guard across instruction sets is needed: a table file includes it once.
+// Vectors of float for the kernel bodies, built on the compilers' vector types: one source for every
+// instruction set. Included only by table_*.cc through the bodies; DWS_ISA names the namespace and DWS_LANES
+// the width. No include guard across instruction sets is needed: a table file includes it once.
 #pragma once
 
 #include <stdint.h>
@@ -26,23 +26,53 @@ typedef float FloatAlias __attribute__((may_alias));
 
 #define DWS_INLINE static inline __attribute__((always_inline))
 
-DWS_INLINE Vec load(const float* p) { return *reinterpret_cast<const VecU*>(p); }
-DWS_INLINE void store(float* p, Vec v) { *reinterpret_cast<VecU*>(p) = v; }
-DWS_INLINE IVec load_int(const int32_t* p) { return *reinterpret_cast<const IVecU*>(p); }
-DWS_INLINE void store_int(int32_t* p, IVec v) { *reinterpret_cast<IVecU*>(p) = v; }
-DWS_INLINE Vec broadcast(float x) { return x - Vec{}; }
-DWS_INLINE IVec broadcast_int(int32_t x) { return x - IVec{}; }
-DWS_INLINE Vec zero() { return Vec{}; }
+DWS_INLINE Vec load(const float* p) {
+  return *reinterpret_cast<const VecU*>(p);
+}
+DWS_INLINE void store(float* p, Vec v) {
+  *reinterpret_cast<VecU*>(p) = v;
+}
+DWS_INLINE IVec load_int(const int32_t* p) {
+  return *reinterpret_cast<const IVecU*>(p);
+}
+DWS_INLINE void store_int(int32_t* p, IVec v) {
+  *reinterpret_cast<IVecU*>(p) = v;
+}
+DWS_INLINE Vec broadcast(float x) {
+  return x - Vec{};
+}
+DWS_INLINE IVec broadcast_int(int32_t x) {
+  return x - IVec{};
+}
+DWS_INLINE Vec zero() {
+  return Vec{};
+}
 // a * b + c, one rounding where the instruction set has it.
-DWS_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+DWS_INLINE Vec fma(Vec a, Vec b, Vec c) {
+  return a * b + c;
+}
 // Where the comparison a > b holds take a, else b (b when either is NaN).
-DWS_INLINE Vec max(Vec a, Vec b) { return a > b ? a : b; }
-DWS_INLINE Vec min(Vec a, Vec b) { return a < b ? a : b; }
-DWS_INLINE Vec select(IVec mask, Vec yes, Vec no) { return mask ? yes : no; }
-DWS_INLINE IVec as_int(Vec v) { return reinterpret_cast<IVec>(v); }
-DWS_INLINE Vec as_float(IVec v) { return reinterpret_cast<Vec>(v); }
-DWS_INLINE IVec to_int(Vec v) { return __builtin_convertvector(v, IVec); }   // truncates
-DWS_INLINE Vec to_float(IVec v) { return __builtin_convertvector(v, Vec); }
+DWS_INLINE Vec max(Vec a, Vec b) {
+  return a > b ? a : b;
+}
+DWS_INLINE Vec min(Vec a, Vec b) {
+  return a < b ? a : b;
+}
+DWS_INLINE Vec select(IVec mask, Vec yes, Vec no) {
+  return mask ? yes : no;
+}
+DWS_INLINE IVec as_int(Vec v) {
+  return reinterpret_cast<IVec>(v);
+}
+DWS_INLINE Vec as_float(IVec v) {
+  return reinterpret_cast<Vec>(v);
+}
+DWS_INLINE IVec to_int(Vec v) {
+  return __builtin_convertvector(v, IVec);
+}  // truncates
+DWS_INLINE Vec to_float(IVec v) {
+  return __builtin_convertvector(v, Vec);
+}
 DWS_INLINE float sum(Vec v) {  // pairwise, fixed order
   float x[kLanes];
   store(x, v);

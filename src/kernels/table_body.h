@@ -18,7 +18,6 @@ namespace dws::kernels::DWS_ISA {
 
 static constexpr Table kTable = {
     .add = add,
-    .sub = sub,
     .scale = scale,
     .relu = relu,
     .relu_backward = relu_backward,

@@ -14,7 +14,6 @@ namespace dws::kernels {
 struct Table {
   // elementwise.h
   void (*add)(int64_t n, const float* a, const float* b, float* y) noexcept;
-  void (*sub)(int64_t n, const float* a, const float* b, float* y) noexcept;
   void (*scale)(int64_t n, float factor, const float* a, float* y, bool accumulate) noexcept;
   void (*relu)(int64_t n, const float* a, float* y) noexcept;
   void (*relu_backward)(int64_t n, const float* y, const float* dy, float* dx, bool accumulate) noexcept;

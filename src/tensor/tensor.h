@@ -43,10 +43,4 @@ class Tensor {
   Buffer<T> buffer_;
 };
 
-template <class T>
-struct NamedTensor {
-  std::string name;
-  Tensor<T> tensor;
-};
-
 }  // namespace dws

@@ -14,11 +14,6 @@ void add(int64_t n, const T* a, const T* b, T* y) noexcept {
 }
 
 template <class T>
-void sub(int64_t n, const T* a, const T* b, T* y) noexcept {
-  for (int64_t i = 0; i < n; ++i) y[i] = a[i] - b[i];
-}
-
-template <class T>
 void scale(int64_t n, T factor, const T* a, T* y, bool accumulate) noexcept {
   for (int64_t i = 0; i < n; ++i) put(y[i], factor * a[i], accumulate);
 }
