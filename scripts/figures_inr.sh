@@ -4,7 +4,7 @@
 #
 # usage: figures_inr.sh [WORK_DIR]     WORK_DIR: build/figures unless given; the data set is fetched into it
 #
-# A quarter of an hour on two idle cores. Stop it whenever you like and run it again: finished steps are skipped,
+# About ten minutes on two idle cores. Stop it whenever you like and run it again: finished steps are skipped,
 # unfinished ones go on from where they were. Writes tests/bench/results/mnist_inr_10k.json, from which the README's table is made.
 set -euo pipefail
 
