@@ -25,12 +25,12 @@ mkdir -p "$out"
 cd "$out"
 data=$root/tests/data
 
-say "Turning 600 digits into networks of 1,185 numbers each: two a digit, every one from its own random start"
-"$dws" fit "$data/mnist-600-images-idx3-ubyte" --labels "$data/mnist-600-labels-idx1-ubyte" --views 2 \
+say "Turning 600 digits into networks of 1,185 numbers each: three a digit, every one from its own random start"
+"$dws" fit "$data/mnist-600-images-idx3-ubyte" --labels "$data/mnist-600-labels-idx1-ubyte" --views 3 \
   -o networks.safetensors
 # The networks of the last 100 digits are held out.
-"$dws" convert networks.safetensors --range 0:1000 -o train.safetensors
-"$dws" convert networks.safetensors --range 1000:1200 -o held-out.safetensors
+"$dws" convert networks.safetensors --range 0:1500 -o train.safetensors
+"$dws" convert networks.safetensors --range 1500:1800 -o held-out.safetensors
 
 say "Training a model to read networks, by their weights alone"
 "$dws" train --data train.safetensors --test held-out.safetensors --split 1,0,0 --epochs 50 --log metrics.jsonl \
@@ -39,7 +39,7 @@ say "Training a model to read networks, by their weights alone"
 say "Which digit does each held-out network draw? (guessing: 0.10)"
 "$dws" classify -m model.safetensors held-out.safetensors > classes.tsv
 head -n 5 classes.tsv
-"$dws" render held-out.safetensors --grid 10x20 --captions classes.tsv -o digits.png
+"$dws" render held-out.safetensors --grid 15x20 --captions classes.tsv -o digits.png
 
 say "Done"
 echo "$out/digits.png shows the held-out networks with the digits that were read off their weights (wrong ones in red)."
