@@ -1,6 +1,5 @@
 // Batch and layer normalisation, and batch norm fused with what follows it.
-#include <cmath>
-
+#include "autograd/channels.h"
 #include "autograd/dropout_mask.h"
 #include "autograd/fallback.h"
 #include "autograd/op_support.h"
@@ -9,16 +8,6 @@
 
 namespace dws::ops {
 namespace {
-
-// What a batch norm keeps for its backward. Columns c of C share parameter sets k = channel[c] of P.
-struct Channels {
-  int64_t rows, C, P;
-  const int* channel;     // (C)
-  const double* mean;     // (P)
-  const double* rstd;     // (P)
-  const double* count;    // (P) numbers behind each mean: rows times columns
-  bool batch_statistics;  // mean and rstd depend on x
-};
 
 // Behind the affine map: ReLU, then dropout where there is a mask (B, C). A mask is not negative, so it goes
 // through the ReLU into the map itself: m relu(a x + b) = relu(m a x + m b), network by network.
@@ -36,9 +25,6 @@ class BatchNorm final : public Primitive<T> {
       : name_(name), ch_(channels), tail_(tail) {}
   std::string_view name() const noexcept override { return name_; }
 
-  // With g the cotangent behind the affine map, xhat = (x - mean) rstd and means over a channel's count:
-  // dx = gamma rstd (g - mean(g) - xhat mean(g xhat)), the two means only where statistics are the batch's
-  // own.
   void vjp(const VjpArgs<T>& a) const override {
     const T *x = a.inputs[0].data, *gamma = a.inputs[1].data, *dy = a.cotangents[0].data;
     // Zero where ReLU or dropout put a zero, so the output itself serves as the mask.
@@ -55,7 +41,7 @@ class BatchNorm final : public Primitive<T> {
   void channel_sums(const T* x, const T* y, const T* dy, double* g, double* gx, Arena& arena) const {
     Scratch<T> shift(arena, ch_.C);
     Scratch<double> sum(arena, ch_.C), sum_x(arena, ch_.C);
-    for (int64_t c = 0; c < ch_.C; ++c) shift[c] = static_cast<T>(ch_.mean[ch_.channel[c]]);
+    for (int64_t c = 0; c < ch_.C; ++c) shift[c] = static_cast<T>(ch_.mean[ch_.set[c]]);
     std::fill_n(g, ch_.P, 0.0);
     std::fill_n(gx, ch_.P, 0.0);
     const int64_t rows = ch_.rows / tail_.networks, step = rows * ch_.C;
@@ -63,7 +49,7 @@ class BatchNorm final : public Primitive<T> {
       kernels::affine_backward_sums(rows, ch_.C, x + b * step, shift.data(), y ? y + b * step : nullptr,
                                     dy + b * step, sum.data(), sum_x.data());
       for (int64_t c = 0; c < ch_.C; ++c) {
-        const int k = ch_.channel[c];
+        const int k = ch_.set[c];
         const double m = tail_.mask ? static_cast<double>(tail_.mask[b * ch_.C + c]) : 1.0;
         g[k] += m * sum[c];
         gx[k] += m * (sum_x[c] + (static_cast<double>(shift[c]) - ch_.mean[k]) * sum[c]);
@@ -74,15 +60,7 @@ class BatchNorm final : public Primitive<T> {
   void input_gradient(const T* x, const T* y, const T* dy, const T* gamma, const double* g, const double* gx,
                       GradSlot<T> dx, Arena& arena) const {
     Scratch<T> p(arena, ch_.C), q(arena, ch_.C), r(arena, ch_.C);
-    for (int64_t c = 0; c < ch_.C; ++c) {
-      const int k = ch_.channel[c];
-      const double slope = static_cast<double>(gamma[k]) * ch_.rstd[k];
-      const double share = ch_.batch_statistics ? slope / ch_.count[k] : 0;
-      const double curve = -share * gx[k] * ch_.rstd[k] * ch_.rstd[k];
-      p[c] = static_cast<T>(slope);
-      q[c] = static_cast<T>(curve);
-      r[c] = static_cast<T>(-share * g[k] - curve * ch_.mean[k]);
-    }
+    norm_backward(ch_, gamma, g, gx, p.data(), q.data(), r.data());
     const int64_t rows = ch_.rows / tail_.networks, step = rows * ch_.C;
     Scratch<T> slope(arena, ch_.C);
     for (int64_t b = 0; b < tail_.networks; ++b) {
@@ -109,32 +87,17 @@ class BatchNorm final : public Primitive<T> {
   Tail<T> tail_;
 };
 
-// mean, var (P): mean and biased variance of each channel over all its columns; also written to the caller's
-// statistics, there with the unbiased variance.
+// Mean and deviation of each channel over all its columns; also written to the caller's statistics.
 template <class T>
-void batch_statistics(const Channels& ch, const T* x, const BatchNormState<T>& state, double* mean,
-                      double* var, Arena& arena) {
+void batch_statistics(const Channels& ch, const T* x, const BatchNormState<T>& state, Arena& arena) {
   // Shifting by one of the channel's own numbers keeps the squares small; columns of a channel share it.
   Scratch<T> shift(arena, ch.C);
   Scratch<double> sum(arena, ch.C), sum_sq(arena, ch.C), origin(arena, ch.P);
-  for (int64_t c = ch.C; c-- > 0;) origin[ch.channel[c]] = static_cast<double>(x[c]);
-  for (int64_t c = 0; c < ch.C; ++c) shift[c] = static_cast<T>(origin[ch.channel[c]]);
+  for (int64_t c = ch.C; c-- > 0;) origin[ch.set[c]] = static_cast<double>(x[c]);
+  for (int64_t c = 0; c < ch.C; ++c) shift[c] = static_cast<T>(origin[ch.set[c]]);
   kernels::column_moments(ch.rows, ch.C, x, shift.data(), sum.data(), sum_sq.data());
-  std::fill_n(mean, ch.P, 0.0);
-  std::fill_n(var, ch.P, 0.0);
-  for (int64_t c = 0; c < ch.C; ++c) {
-    mean[ch.channel[c]] += sum[c];
-    var[ch.channel[c]] += sum_sq[c];
-  }
-  for (int64_t k = 0; k < ch.P; ++k) {
-    const double n = std::max(ch.count[k], 1.0), offset = mean[k] / n;
-    const double squares = var[k] - n * offset * offset;
-    // A NaN must stay one; max(squares, 0) would hide it.
-    var[k] = squares < 0 ? 0 : squares / n;
-    mean[k] = ch.count[k] > 0 ? origin[k] + offset : 0;
-    if (state.batch_mean) state.batch_mean[k] = static_cast<T>(mean[k]);
-    if (state.batch_var) state.batch_var[k] = static_cast<T>(n > 1 ? var[k] * n / (n - 1) : var[k]);
-  }
+  finish_statistics(ch, origin.data(), sum.data(), sum_sq.data(), static_cast<double>(state.eps),
+                    state.batch_mean, state.batch_var);
 }
 
 template <class T>
@@ -154,29 +117,19 @@ Channels channels_of(std::string_view op, Var<T> x, Var<T> gamma, Var<T> beta,
   if (!tape.training() && !(state.mean && state.var))
     throw Error(ErrorKind::mismatch, text("{}: no running statistics outside training", op));
 
-  Channels ch{extent(s, 0, s.rank() - 1),
-              s.last(),
-              gamma.shape()[0],
-              nullptr,
-              nullptr,
-              nullptr,
-              nullptr,
-              tape.training()};
   Arena& arena = tape.arena();
-  const size_t P = static_cast<size_t>(ch.P);
-  int* channel = arena.take<int>(state.channel_of.size());
-  double *mean = arena.take<double>(P), *rstd = arena.take<double>(P), *count = arena.take<double>(P);
-  std::copy(state.channel_of.begin(), state.channel_of.end(), channel);
-  std::fill_n(count, P, 0.0);
-  for (int64_t c = 0; c < ch.C; ++c) count[channel[c]] += static_cast<double>(ch.rows);
-  ch.channel = channel, ch.mean = mean, ch.rstd = rstd, ch.count = count;
-  if (tape.training()) {
-    batch_statistics(ch, x.data(), state, mean, rstd, arena);
-  } else {
-    std::copy_n(state.mean, P, mean);
-    std::copy_n(state.var, P, rstd);
-  }
-  for (size_t k = 0; k < P; ++k) rstd[k] = 1 / std::sqrt(rstd[k] + static_cast<double>(state.eps));
+  const auto P = static_cast<size_t>(gamma.shape()[0]);
+  int* set = arena.take<int>(state.channel_of.size());
+  std::copy(state.channel_of.begin(), state.channel_of.end(), set);
+  const Channels ch{extent(s, 0, s.rank() - 1), s.last(),
+                    gamma.shape()[0],           set,
+                    arena.take<double>(P),      arena.take<double>(P),
+                    arena.take<double>(P),      tape.training()};
+  fill_counts(ch);
+  if (tape.training())
+    batch_statistics(ch, x.data(), state, arena);
+  else
+    use_statistics(ch, state.mean, state.var, static_cast<double>(state.eps));
   return ch;
 }
 
@@ -187,11 +140,7 @@ Var<T> normalise(std::string_view op, Var<T> x, Var<T> gamma, Var<T> beta, const
   Tape<T>& tape = x.tape();
   const Channels ch = channels_of(op, x, gamma, beta, state);
   Scratch<T> a(tape.arena(), ch.C), b(tape.arena(), ch.C);
-  for (int64_t c = 0; c < ch.C; ++c) {
-    const int k = ch.channel[c];
-    a[c] = static_cast<T>(static_cast<double>(gamma.data()[k]) * ch.rstd[k]);
-    b[c] = static_cast<T>(static_cast<double>(beta.data()[k]) - ch.mean[k] * static_cast<double>(a[c]));
-  }
+  fold_norm(ch, gamma.data(), beta.data(), a.data(), b.data());
   const View<T> y = tape.allocate(x.shape());
   const int64_t rows = ch.rows / tail.networks, step = rows * ch.C;
   Scratch<T> ma(tape.arena(), tail.mask ? ch.C : 0), mb(tape.arena(), tail.mask ? ch.C : 0);

@@ -21,6 +21,19 @@ template void matmul(int64_t, int64_t, int64_t, const double*, int64_t, int64_t,
                      double*, int64_t, bool) noexcept;
 
 template <class T>
+void matmul_onto_rows(int64_t M, int64_t N, int64_t K, const T* a, const T* b, int64_t ldb, T* c, int64_t ldc,
+                      const T* row, int64_t row_ld, int64_t period) noexcept {
+  if constexpr (std::is_same_v<T, float>)
+    table().matmul_onto_rows(M, N, K, a, b, ldb, c, ldc, row, row_ld, period);
+  else
+    ref::matmul_onto_rows(M, N, K, a, b, ldb, c, ldc, row, row_ld, period);
+}
+template void matmul_onto_rows(int64_t, int64_t, int64_t, const float*, const float*, int64_t, float*,
+                               int64_t, const float*, int64_t, int64_t) noexcept;
+template void matmul_onto_rows(int64_t, int64_t, int64_t, const double*, const double*, int64_t, double*,
+                               int64_t, const double*, int64_t, int64_t) noexcept;
+
+template <class T>
 void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const T* x, const T* w, const T* row,
                    const T* col, T* y) noexcept {
   if constexpr (std::is_same_v<T, float>)

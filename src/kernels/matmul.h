@@ -14,6 +14,12 @@ template <class T>
 void matmul(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, int64_t a_col, const T* b,
             int64_t ldb, T* c, int64_t ldc, bool accumulate) noexcept;
 
+// c[m,:] = row[m / period,:] + a[m,:] b: a product that starts at a vector shared by `period` rows. a (M, K)
+// contiguous; rows of b, c and row lie ldb, ldc and row_ld apart.
+template <class T>
+void matmul_onto_rows(int64_t M, int64_t N, int64_t K, const T* a, const T* b, int64_t ldb, T* c, int64_t ldc,
+                      const T* row, int64_t row_ld, int64_t period) noexcept;
+
 // y[r,c,:] = x[r,c,:] w + row[r,:] + col[c,:] for one network: x (R, C, F), w (F, G), row (R, G), col (C, G),
 // y (R, C, G).
 template <class T>

@@ -22,10 +22,12 @@ struct Product {
   int64_t ldb;
   float* c;
   int64_t ldc;
-  // Where the sums start: row m of c at row[m / period] + col[m % period] (rows ldc apart); at zero when
-  // `row` is null.
+  // Where the sums start: row m of c at row[m / period] + col[m % period] (without col when that is null); at
+  // zero when `row` is null.
   const float* row;
+  int64_t row_ld;
   const float* col;
+  int64_t col_ld;
   int64_t period;
 };
 
@@ -37,11 +39,15 @@ static void tile(const Product& p, int64_t K, int64_t m, int part, bool accumula
     int64_t r = m / p.period, q = m % p.period;
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
-      const float* row = p.row + r * p.ldc;
-      const float* col = p.col + q * p.ldc;
-      if (NV == 2) acc[i][0] = load(row) + load(col);
+      const float* row = p.row + r * p.row_ld;
       const int last = (NV - 1) * kLanes;
-      acc[i][NV - 1] = load_part(row + last, part) + load_part(col + last, part);
+      if (NV == 2) acc[i][0] = load(row);
+      acc[i][NV - 1] = load_part(row + last, part);
+      if (p.col) {
+        const float* col = p.col + q * p.col_ld;
+        if (NV == 2) acc[i][0] += load(col);
+        acc[i][NV - 1] += load_part(col + last, part);
+      }
       if (++q == p.period) ++r, q = 0;
     }
   } else {
@@ -130,7 +136,8 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
         p.b += k * p.ldb + n;
         p.c += m * p.ldc + n;
         if (k > 0) p.row = nullptr;
-        if (p.row) p.row += n, p.col += n;
+        if (p.row) p.row += n;
+        if (p.col) p.col += n;
         if (part < kLanes || (p.ldb > 2 * kPanel && rows > 2 * kTileRows)) {
           float* to = packed;
           for (int64_t i = 0; i < depth; ++i, to += kPanel) {
@@ -154,12 +161,18 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
 
 static void matmul(int64_t M, int64_t N, int64_t K, const float* a, int64_t a_row, int64_t a_col,
                    const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) noexcept {
-  multiply(M, N, K, {a, a_row, a_col, b, ldb, c, ldc, nullptr, nullptr, 1}, accumulate);
+  multiply(M, N, K, {a, a_row, a_col, b, ldb, c, ldc, nullptr, 0, nullptr, 0, 1}, accumulate);
+}
+
+static void matmul_onto_rows(int64_t M, int64_t N, int64_t K, const float* a, const float* b, int64_t ldb,
+                             float* c, int64_t ldc, const float* row, int64_t row_ld,
+                             int64_t period) noexcept {
+  multiply(M, N, K, {a, K, 1, b, ldb, c, ldc, row, row_ld, nullptr, 0, period}, false);
 }
 
 static void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const float* x, const float* w,
                           const float* row, const float* col, float* y) noexcept {
-  multiply(R * C, G, F, {x, F, 1, w, G, y, G, row, col, C}, false);
+  multiply(R * C, G, F, {x, F, 1, w, G, y, G, row, G, col, G, C}, false);
 }
 
 // Squares of 16 x 16 through a buffer: reads and writes run along lines, however far apart the rows lie.

@@ -7,11 +7,11 @@ namespace dws::kernels::DWS_ISA {
 
 inline constexpr int64_t kRowsPerBlock = 64;  // summed in float, then folded into double
 
-// Two sums a column: terms(at, c, lanes, s0, s1) adds the terms of the elements at x[at...], column c on.
+// Two sums a column, added to what is there: terms(at, c, lanes, s0, s1) adds the terms of the elements at
+// x[at...], column c on.
 // Four pairs of sums take the rows in turn, so that an addition does not wait for the one before it.
 template <class Terms>
-DWS_INLINE void column_pairs(int64_t rows, int64_t C, double* sum0, double* sum1, Terms terms) {
-  for (int64_t c = 0; c < C; ++c) sum0[c] = sum1[c] = 0;
+DWS_INLINE void add_column_pairs(int64_t rows, int64_t C, double* sum0, double* sum1, Terms terms) {
   for (int64_t first = 0; first < rows; first += kRowsPerBlock) {
     const int64_t end = rows - first < kRowsPerBlock ? rows : first + kRowsPerBlock;
     each(C, [&](int64_t c, int64_t lanes) DWS_INLINED {
@@ -33,13 +33,24 @@ DWS_INLINE void column_pairs(int64_t rows, int64_t C, double* sum0, double* sum1
   }
 }
 
+DWS_INLINE void clear_pairs(int64_t C, double* sum0, double* sum1) {
+  for (int64_t c = 0; c < C; ++c) sum0[c] = sum1[c] = 0;
+}
+
+static void add_column_moments(int64_t rows, int64_t C, const float* x, const float* shift, double* sum,
+                               double* sum_sq) noexcept {
+  add_column_pairs(rows, C, sum, sum_sq,
+                   [&](int64_t at, int64_t c, int64_t lanes, Vec& s0, Vec& s1) DWS_INLINED {
+                     const Vec d = load_n(x + at, lanes) - load_n(shift + c, lanes);
+                     s0 += d;
+                     s1 = fma(d, d, s1);
+                   });
+}
+
 static void column_moments(int64_t rows, int64_t C, const float* x, const float* shift, double* sum,
                            double* sum_sq) noexcept {
-  column_pairs(rows, C, sum, sum_sq, [&](int64_t at, int64_t c, int64_t lanes, Vec& s0, Vec& s1) DWS_INLINED {
-    const Vec d = load_n(x + at, lanes) - load_n(shift + c, lanes);
-    s0 += d;
-    s1 = fma(d, d, s1);
-  });
+  clear_pairs(C, sum, sum_sq);
+  add_column_moments(rows, C, x, shift, sum, sum_sq);
 }
 
 DWS_INLINE Vec masked_gradient(const float* y, const float* dy, int64_t at, int64_t lanes) {
@@ -49,12 +60,13 @@ DWS_INLINE Vec masked_gradient(const float* y, const float* dy, int64_t at, int6
 
 static void affine_backward_sums(int64_t rows, int64_t C, const float* x, const float* shift, const float* y,
                                  const float* dy, double* sum_dy, double* sum_dy_x) noexcept {
-  column_pairs(rows, C, sum_dy, sum_dy_x,
-               [&](int64_t at, int64_t c, int64_t lanes, Vec& s0, Vec& s1) DWS_INLINED {
-                 const Vec g = masked_gradient(y, dy, at, lanes);
-                 s0 += g;
-                 s1 = fma(g, load_n(x + at, lanes) - load_n(shift + c, lanes), s1);
-               });
+  clear_pairs(C, sum_dy, sum_dy_x);
+  add_column_pairs(rows, C, sum_dy, sum_dy_x,
+                   [&](int64_t at, int64_t c, int64_t lanes, Vec& s0, Vec& s1) DWS_INLINED {
+                     const Vec g = masked_gradient(y, dy, at, lanes);
+                     s0 += g;
+                     s1 = fma(g, load_n(x + at, lanes) - load_n(shift + c, lanes), s1);
+                   });
 }
 
 static void affine(int64_t rows, int64_t C, const float* x, const float* a, const float* b, bool with_relu,

@@ -4,6 +4,7 @@
 
 #include "kernels/dropout_body.h"
 #include "kernels/elementwise_body.h"
+#include "kernels/fused_matrix_body.h"
 #include "kernels/matmul_body.h"
 #include "kernels/norm_body.h"
 #include "kernels/optimizer_body.h"
@@ -27,6 +28,7 @@ static constexpr Table kTable = {
     .softmax = softmax,
     .softmax_backward = softmax_backward,
     .matmul = matmul,
+    .matmul_onto_rows = matmul_onto_rows,
     .matrix_update = matrix_update,
     .matrix_update_sums = matrix_update_sums,
     .transpose = transpose,
@@ -40,6 +42,9 @@ static constexpr Table kTable = {
     .affine_backward = affine_backward,
     .layer_norm = layer_norm,
     .layer_norm_backward = layer_norm_backward,
+    .fused_forward = fused_forward,
+    .fused_cotangent = fused_cotangent,
+    .fused_backward = fused_backward,
     .adamw = adamw,
     .sum_squares = sum_squares,
     .sincos = sincos,

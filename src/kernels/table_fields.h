@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "kernels/fused_matrix.h"
 #include "kernels/optimizer.h"
 #include "kernels/reduce.h"
 #include "kernels/siren.h"
@@ -27,6 +28,8 @@ struct Table {
   // matmul.h
   void (*matmul)(int64_t M, int64_t N, int64_t K, const float* a, int64_t a_row, int64_t a_col,
                  const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) noexcept;
+  void (*matmul_onto_rows)(int64_t M, int64_t N, int64_t K, const float* a, const float* b, int64_t ldb,
+                           float* c, int64_t ldc, const float* row, int64_t row_ld, int64_t period) noexcept;
   void (*matrix_update)(int64_t R, int64_t C, int64_t F, int64_t G, const float* x, const float* w,
                         const float* row, const float* col, float* y) noexcept;
   void (*matrix_update_sums)(int64_t R, int64_t C, int64_t G, const float* dy, float* drow, bool add_row,
@@ -58,6 +61,10 @@ struct Table {
   void (*layer_norm_backward)(int64_t rows, int64_t C, const float* x, const float* gamma, const float* mean,
                               const float* rstd, const float* dy, float* dx, bool accumulate, float* dgamma,
                               float* dbeta) noexcept;
+  // fused_matrix.h
+  void (*fused_forward)(const FusedForward<float>& k) noexcept;
+  void (*fused_cotangent)(const FusedCotangent<float>& k) noexcept;
+  void (*fused_backward)(const FusedBackward<float>& k) noexcept;
   // optimizer.h
   void (*adamw)(int64_t n, const AdamwStep& step, float grad_scale, const float* g, float* w, float* m,
                 float* v, float* vmax) noexcept;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "autograd/fallback.h"
 #include "core/text.h"
 #include "metanets/options.h"
 #include "nn/pooling.h"
@@ -87,6 +88,7 @@ DwsNet<T>::DwsNet(weights::WeightSpace space, int64_t outputs, DwsConfig config)
   head_ = nn::Mlp<T>(params, "head", nn::invariant_width(*space_, config_.hidden), config_.head, outputs_,
                      config_.dropout);
   params.freeze();
+  if (!config_.residual && !config_.input_skip) trunk_ = nn::DwsTrunk<T>(*space_, layers_, activations_);
   init(0);
 }
 
@@ -123,6 +125,9 @@ Var<T> DwsNet<T>::classify(Tape<T>& tape, const nn::WeightFeatures<T>& features,
 
 template <class T>
 Var<T> DwsNet<T>::forward(Tape<T>& tape, View<const T> x, T* batch_stats) const {
+  const bool dropout = tape.training() && config_.dropout > 0;
+  if (trunk_.usable() && !dropout && !use_fallbacks())
+    return head_.forward(tape, this->params_, trunk_.forward(tape, this->params_, x, batch_stats));
   return classify(tape, equivariant(tape, x, batch_stats), batch_stats);
 }
 

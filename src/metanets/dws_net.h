@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "nn/dws_layer.h"
+#include "nn/dws_trunk.h"
 #include "nn/mlp.h"
 #include "nn/model.h"
 #include "nn/norm.h"
@@ -81,6 +82,7 @@ class DwsNet final : public Model<T> {
   std::vector<nn::Activation<T>> activations_;
   nn::Linear<T> input_skip_;
   nn::Mlp<T> head_;
+  nn::DwsTrunk<T> trunk_;  // the fast path, where it applies
 };
 
 extern template class DwsNet<float>;

@@ -33,6 +33,11 @@ class BlockLinear {
   // True when the output would always be zero.
   bool empty() const noexcept { return classes_.empty() && bias_ < 0; }
 
+  // The parameter that holds the whole map (in_width, out_width), -1 when a mask left blocks out; the bias, -1
+  // when there is none.
+  int dense_weight() const noexcept { return dense() ? classes_[0].weight : -1; }
+  int bias() const noexcept { return bias_; }
+
   // x (..., in_width) -> (..., out_width), targets in the order given.
   Var<T> forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x) const;
 
@@ -52,6 +57,9 @@ class BlockLinear {
     int64_t rows = 0, columns = 0;
     int weight = -1;
   };
+  bool dense() const noexcept {
+    return classes_.size() == 1 && classes_[0].rows == in_width_ && classes_[0].columns == out_width_;
+  }
   static std::vector<int64_t> starts(const std::vector<Field>& fields, int64_t& total);
   Var<T> gather_sources(const Class& c, Var<T> x) const;
   Var<T> assemble(Tape<T>& tape, const std::vector<Var<T>>& outputs, const Var<T>& x) const;

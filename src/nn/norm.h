@@ -22,6 +22,7 @@ class BatchNorm {
   BatchNorm(ParamSet<T>& params, const std::string& name, int64_t sets, std::vector<int> channel_of);
   Var<T> forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x, T* batch_stats, double dropout) const;
   void init(ParamSet<T>& params) const;
+  const std::vector<int>& channel_of() const noexcept { return channel_of_; }
   int gamma() const noexcept { return gamma_; }
   int beta() const noexcept { return beta_; }
   int mean() const noexcept { return mean_; }  // buffers
@@ -44,6 +45,9 @@ class Activation {
   WeightFeatures<T> forward(Tape<T>& tape, const ParamSet<T>& params, const WeightFeatures<T>& x,
                             T* batch_stats) const;
   void init(ParamSet<T>& params) const;
+  Norm norm() const noexcept { return norm_; }
+  // Norm::batch: the norms of the bundles, in order axes, matrices, scalars.
+  const std::vector<BatchNorm<T>>& batch_norms() const noexcept { return batch_; }
   // Norm::batch: the state of a tensor and where its channel 0 is in it.
   struct Place {
     const BatchNorm<T>* norm = nullptr;

@@ -19,6 +19,14 @@ void matmul(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, int64_t 
 }
 
 template <class T>
+void matmul_onto_rows(int64_t M, int64_t N, int64_t K, const T* a, const T* b, int64_t ldb, T* c, int64_t ldc,
+                      const T* row, int64_t row_ld, int64_t period) noexcept {
+  for (int64_t m = 0; m < M; ++m)
+    for (int64_t n = 0; n < N; ++n) c[m * ldc + n] = row[m / period * row_ld + n];
+  matmul(M, N, K, a, K, int64_t{1}, b, ldb, c, ldc, true);
+}
+
+template <class T>
 void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const T* x, const T* w, const T* row,
                    const T* col, T* y) noexcept {
   for (int64_t r = 0; r < R; ++r)

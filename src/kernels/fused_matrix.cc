@@ -1,0 +1,40 @@
+#include "kernels/fused_matrix.h"
+
+#include <type_traits>
+
+#include "kernels/ref/fused_matrix.h"
+#include "kernels/table_fields.h"
+
+namespace dws::kernels {
+
+template <class T>
+void fused_forward(const FusedForward<T>& k) noexcept {
+  if constexpr (std::is_same_v<T, float>)
+    table().fused_forward(k);
+  else
+    ref::fused_forward(k);
+}
+template void fused_forward(const FusedForward<float>&) noexcept;
+template void fused_forward(const FusedForward<double>&) noexcept;
+
+template <class T>
+void fused_cotangent(const FusedCotangent<T>& k) noexcept {
+  if constexpr (std::is_same_v<T, float>)
+    table().fused_cotangent(k);
+  else
+    ref::fused_cotangent(k);
+}
+template void fused_cotangent(const FusedCotangent<float>&) noexcept;
+template void fused_cotangent(const FusedCotangent<double>&) noexcept;
+
+template <class T>
+void fused_backward(const FusedBackward<T>& k) noexcept {
+  if constexpr (std::is_same_v<T, float>)
+    table().fused_backward(k);
+  else
+    ref::fused_backward(k);
+}
+template void fused_backward(const FusedBackward<float>&) noexcept;
+template void fused_backward(const FusedBackward<double>&) noexcept;
+
+}  // namespace dws::kernels
