@@ -81,6 +81,7 @@ Json inspect_zoo(const std::string& path) {
   std::map<int64_t, int64_t> labels, images;
   double psnr_sum = 0, psnr_min = 0, psnr_max = 0;
   int64_t fitted = 0;
+  PagesBehind pages(zoo);
   for (int64_t i = 0; i < zoo.size(); ++i) {
     if (zoo.has_labels()) ++labels[zoo.label(i)];
     ++images[zoo.image_id(i)];
@@ -90,6 +91,7 @@ Json inspect_zoo(const std::string& path) {
       psnr_sum += *psnr;
       ++fitted;
     }
+    pages.passed(i);
   }
   json.set("images", static_cast<int64_t>(images.size()));
   if (!labels.empty()) {
@@ -120,6 +122,7 @@ Json inspect_zoo(const std::string& path) {
       at += size;
     }
     if (bad > 0 && bad_networks++ == 0) first_bad = i;
+    pages.passed(i);
   }
   json.set("statistics_of", read);
   if (bad_networks > 0) {

@@ -58,7 +58,27 @@ class StackedZoo : public ZooSource {
     }
   }
 
+  void release(int64_t begin, int64_t end) const noexcept override {
+    each_part(begin, end, [&](Bytes part) { file_.release(part); });
+  }
+  void prefetch(int64_t begin, int64_t end) const noexcept override {
+    each_part(begin, end, [&](Bytes part) { file_.prefetch(part); });
+  }
+
  private:
+  // Calls done(bytes) with what each array of the file holds of networks [begin, end).
+  template <class Done>
+  void each_part(int64_t begin, int64_t end, Done done) const noexcept {
+    const auto part_of = [&](const TensorEntry* entry) {
+      if (!entry) return;
+      const Bytes all = file_.bytes(*entry);
+      const size_t one = all.size() / static_cast<size_t>(count_);
+      done(all.subspan(static_cast<size_t>(begin) * one, static_cast<size_t>(end - begin) * one));
+    };
+    for (const TensorEntry* entry : rows_) part_of(entry);
+    for (const TensorEntry* entry : {labels_, image_ids_, psnr_}) part_of(entry);
+  }
+
   const std::byte* row(const TensorEntry& entry, int64_t i, size_t elements) const noexcept {
     const size_t width = static_cast<size_t>(dtype_bits(entry.dtype)) / 8;
     return file_.bytes(entry).data() + static_cast<size_t>(i) * elements * width;
@@ -142,6 +162,7 @@ class StackedZoo : public ZooSource {
       }
       if (&entry == labels_ && value >= 0) has_labels_ = true;
     }
+    file_.release(file_.bytes(entry));
   }
 
   Safetensors file_;
