@@ -18,6 +18,7 @@ Dataset Dataset::open(const std::vector<std::string>& paths, int64_t limit) {
     Zoo zoo = Zoo::open(path);
     if (!data.zoos_.empty()) data.info().require_same_network(zoo.info(), data.path(), zoo.path());
     const int64_t count = limit > 0 ? std::min(zoo.size(), limit - data.size_) : zoo.size();
+    data.labels_.reserve(static_cast<size_t>(data.size_ + count));
     PagesBehind pages(zoo);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t label = zoo.has_labels() ? zoo.label(i) : -1;
