@@ -210,6 +210,8 @@ TEST_F(Folder, RefusesBadTables) {
   refuse(ErrorKind::bad_schema, "file,class\na.safetensors,1\n", "line 1: unknown columns");
   refuse(ErrorKind::bad_schema, "a.safetensors,one\n", "line 1: label: expected a whole number, got 'one'");
   refuse(ErrorKind::bad_schema, "a.safetensors,1.5\n", "'1.5'");
+  refuse(ErrorKind::bad_schema, "a.safetensors,+1\n", "'+1'");
+  refuse(ErrorKind::bad_schema, "a.safetensors, 1\n", "' 1'");
   refuse(ErrorKind::bad_schema, "a.safetensors,99999999999999999999\n", "label");
   refuse(ErrorKind::bad_value, "file,label\na.safetensors,-2\n", "line 2: label");
   refuse(ErrorKind::bad_schema, "a.safetensors,1\n\nsub/b.safetensors,2\n", "line 2: no file name");
