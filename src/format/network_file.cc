@@ -136,7 +136,7 @@ void NetworkFile::read(std::span<float> out, bool finite) const {
     for (const TensorEntry* entry : {layer.weight, layer.bias}) {
       const std::span<float> part = out.subspan(at, static_cast<size_t>(entry->elements()));
       file_.read(*entry, part);
-      if (finite) require_finite(part, path() + ": ", entry->name);
+      if (finite) require_finite(part, {path()}, entry->name);
       at += part.size();
     }
   }

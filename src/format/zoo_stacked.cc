@@ -53,7 +53,7 @@ class StackedZoo : public ZooSource {
       const size_t size = static_cast<size_t>(entry->elements() / count_);
       const std::span<float> part = out.subspan(at, size);
       convert(entry->dtype, row(*entry, i, size), part.data(), size);
-      if (finite) require_finite(part, network_place(path(), i), entry->name);
+      if (finite) require_finite(part, {path(), i}, entry->name);
       at += size;
     }
   }
