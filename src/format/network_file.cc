@@ -2,7 +2,6 @@
 #include <map>
 
 #include "core/text.h"
-#include "format/convert.h"
 #include "format/failure.h"
 #include "format/natural_order.h"
 #include "format/shape_text.h"
@@ -51,13 +50,7 @@ void NetworkFile::collect_layers() {
                                    .expected = "tensors NAME.weight (out, in) and NAME.bias (out,)",
                                    .got = "shape " + entry.shape_str()});
     }
-    if (!is_float_dtype(entry.dtype)) {
-      fail(ErrorKind::unknown_dtype, {.file = path(),
-                                      .what = "wrong dtype of a weight",
-                                      .tensor = entry.name,
-                                      .expected = "F32, F64, F16 or BF16",
-                                      .got = dtype_name(entry.dtype)});
-    }
+    require_float(path(), entry);
     Layer& layer = found[prefix];
     layer.prefix = prefix;
     (weight ? layer.weight : layer.bias) = &entry;

@@ -5,6 +5,8 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "format/convert.h"
+#include "format/failure.h"
 
 namespace dws::format {
 namespace {
@@ -26,6 +28,15 @@ std::string weight_name(int layer) {
 }
 std::string bias_name(int layer) {
   return text("layers.{}.bias", layer);
+}
+
+void require_float(const std::string& file, const TensorEntry& entry) {
+  if (is_float_dtype(entry.dtype)) return;
+  fail(ErrorKind::unknown_dtype, {.file = file,
+                                  .what = "wrong dtype of a weight",
+                                  .tensor = entry.name,
+                                  .expected = "F32, F64, F16 or BF16",
+                                  .got = dtype_name(entry.dtype)});
 }
 
 void require_finite(std::span<const float> values, const NetworkPlace& place, std::string_view tensor) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "format/safetensors.h"
+
 namespace dws::format {
 
 inline constexpr size_t kMaxDims = 1025;  // 1,024 layers
@@ -19,6 +21,9 @@ std::string wrong_dims(const std::vector<int64_t>& dims);
 // "layers.3.weight", "layers.3.bias"
 std::string weight_name(int layer);
 std::string bias_name(int layer);
+
+// Throws Error{unknown_dtype} unless a tensor of weights has a type that reads as float.
+void require_float(const std::string& file, const TensorEntry& entry);
 
 // Where numbers came from; made into words only when there is an error to tell.
 struct NetworkPlace {

@@ -91,13 +91,7 @@ class StackedZoo : public ZooSource {
   }
 
   void check_tensor(const TensorEntry& entry, std::vector<int64_t> shape) {
-    if (!is_float_dtype(entry.dtype)) {
-      fail(ErrorKind::unknown_dtype, {.file = path(),
-                                      .what = "wrong dtype of a weight",
-                                      .tensor = entry.name,
-                                      .expected = "F32, F64, F16 or BF16",
-                                      .got = dtype_name(entry.dtype)});
-    }
+    require_float(path(), entry);
     if (entry.shape != shape) {
       fail(ErrorKind::size_mismatch, {.file = path(),
                                       .what = "wrong shape for architecture " + info_.arch.str(),

@@ -121,6 +121,16 @@ TEST(Network, RefusesWhatIsNone) {
   refuse(ErrorKind::bad_schema, {{"0.weight", {0, 2}}, {"0.bias", {0}}}, "size 0");
 }
 
+TEST(Network, WeightsOfAnIntegerType) {
+  const TempDir dir;
+  const std::vector<int64_t> numbers(2);
+  const OwnedTensor bias("0.bias", {1});
+  write_safetensors(dir / "n", {TensorSource::of("0.weight", {1, 2}, numbers), bias.source()}, {}, false);
+  expect_error(
+      ErrorKind::unknown_dtype, [&] { Zoo::open(dir / "n"); },
+      "wrong dtype of a weight (tensor '0.weight'): expected F32, F64, F16 or BF16, got I64");
+}
+
 TEST(Network, MetadataMustFitTheTensors) {
   const TempDir dir;
   write_tensors(dir / "n", {{"0.weight", {1, 2}}, {"0.bias", {1}}},
