@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -36,6 +37,15 @@ class TempDir {
  private:
   std::string path_;
 };
+
+// MiB of mapped files that count as this process's memory now.
+inline double mapped_mib() {
+  std::ifstream status("/proc/self/status");
+  double kib = 0, value = 0;
+  for (std::string word; status >> word;)
+    if ((word == "RssFile:" || word == "RssShmem:") && status >> value) kib += value;
+  return kib / 1024;
+}
 
 // Calls fn() and fails unless it throws dws::Error of `kind` whose what() is one line containing `substring`.
 template <class Fn>

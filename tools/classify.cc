@@ -39,12 +39,14 @@ class Classifier {
       if (!said_assumed_) said_assumed_ = warn_if_assumed(zoo);
       if (!zoo.remark().empty()) log_warn(zoo.remark());
       file_.zoo.require_same_network(zoo.info(), path_, input);
+      PagesBehind pages(zoo);
       for (int64_t i = 0; i < zoo.size(); ++i) {
         check_interrupt();
         const auto size = static_cast<size_t>(file_.model->input_size());
         zoo.read(i, {raw_.data() + names_.size() * size, size});
         names_.push_back(zoo.name(i));
         labels_.push_back(zoo.has_labels() ? zoo.label(i) : -1);
+        pages.passed(i);
         if (static_cast<int64_t>(names_.size()) == kChunk) flush();
       }
     } catch (const Error&) {

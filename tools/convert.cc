@@ -30,12 +30,14 @@ struct Joined {
   std::vector<Place> places;
   Json source;  // of all
   mutable std::vector<float> numbers;
+  mutable std::vector<PagesBehind> pages;  // one a zoo: the order keeps that of each zoo but for odd inputs
 
   const Zoo& zoo(const Place& place) const { return zoos[place.zoo]; }
   const float* read(int64_t i) const {
     check_interrupt();
     const Place& place = places[static_cast<size_t>(i)];
     zoo(place).read(place.index, numbers);
+    pages[place.zoo].passed(place.index);
     return numbers.data();
   }
 };
@@ -97,6 +99,7 @@ Joined Convert::join_inputs() const {
   if (joined.zoos.size() > 1)
     std::stable_sort(joined.places.begin(), joined.places.end(),
                      [](const Place& a, const Place& b) { return a.image_id < b.image_id; });
+  for (const Zoo& zoo : joined.zoos) joined.pages.emplace_back(zoo);
   joined.numbers.resize(static_cast<size_t>(joined.zoos.front().info().arch.param_count()));
   return joined;
 }

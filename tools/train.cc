@@ -82,10 +82,10 @@ std::unique_ptr<Data> load(const Train& command, const train::SplitSizes& sizes,
   open(command.test, data->test_set, data->test, "--test");
   if (data->val_set && data->test_set)
     refuse_shared_images(*data->val_set, "--val", *data->test_set, "--test");
-  const train::Split split = train::split_by_image(main.image_ids(), main.labels(), sizes, seed);
-  data->train = {&main, split.train};
-  if (command.val.empty()) data->val = {&main, split.val};
-  if (command.test.empty()) data->test = {&main, split.test};
+  train::Split split = train::split_by_image(main.image_ids(), main.labels(), sizes, seed);
+  data->train = {&main, std::move(split.train)};
+  if (command.val.empty()) data->val = {&main, std::move(split.val)};
+  if (command.test.empty()) data->test = {&main, std::move(split.test)};
   return data;
 }
 

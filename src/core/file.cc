@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <limits>
@@ -95,6 +96,27 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+// Advice about the pages of `part`, and of what lies within `around` of it in pieces of `piece` bytes.
+void MappedFile::advise(Bytes part, int advice, size_t around, size_t piece) const noexcept {
+  if (!data_ || part.empty()) return;
+  const auto first = static_cast<size_t>(part.data() - data_), last = first + part.size();
+  const size_t begin = (first - std::min(first, around)) / piece * piece;
+  const size_t end = std::min(size_, (last + around + piece - 1) / piece * piece);
+  const int before = errno;
+  ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, advice);
+  errno = before;
+}
+
+void MappedFile::release(Bytes part) const noexcept {
+  // A fault brings in the pages around it: by default those of 64 KiB of addresses, and where the system caches
+  // the file in large pieces, whole ones, which are aligned in the file and of up to 2 MiB. The mapping is never
+  // written: nothing is lost.
+  advise(part, MADV_DONTNEED, 64 * 1024, 2 * 1024 * 1024);
+}
+void MappedFile::prefetch(Bytes part) const noexcept {
+  advise(part, MADV_WILLNEED, 0, static_cast<size_t>(::sysconf(_SC_PAGESIZE)));
 }
 
 Bytes ByteReader::take(size_t count) {

@@ -26,7 +26,16 @@ class MappedFile {
   Bytes bytes() const noexcept { return {data_, size_}; }
   const std::string& path() const noexcept { return path_; }
 
+  // Pages of the mapping count as memory of this process once they were read. release() gives those that
+  // `part` (of bytes()) touches back, and neighbours that came in with them; read again, they come back from
+  // the system's cache or the disk. prefetch() asks the system to have them in its cache soon. Neither
+  // changes what is read, and both are harmless where the system does not know them and from any thread.
+  void release(Bytes part) const noexcept;
+  void prefetch(Bytes part) const noexcept;
+
  private:
+  void advise(Bytes part, int advice, size_t around, size_t piece) const noexcept;
+
   std::string path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;

@@ -1,4 +1,4 @@
-#include <charconv>
+#include <optional>
 
 #include "core/text.h"
 #include "format/csv.h"
@@ -11,19 +11,16 @@ namespace dws {
 std::vector<int64_t> parse_text_labels(std::string_view content, const std::string& name) {
   std::vector<int64_t> labels;
   for (const std::string_view line : format::text_lines(content)) {
-    int64_t label = 0;
-    const auto [stop, code] = std::from_chars(line.data(), line.data() + line.size(), label);
+    const std::optional<int64_t> label = to_int(line);
     const auto bad = [&](ErrorKind kind, const char* expected) {
       format::fail(kind, {.file = name,
                           .what = text("label on line {}", labels.size() + 1),
                           .expected = expected,
                           .got = text("'{}'", escaped(line, 40))});
     };
-    if (code != std::errc{} || stop != line.data() + line.size()) {
-      bad(ErrorKind::bad_schema, "one whole number");
-    }
-    if (label < -1) bad(ErrorKind::bad_value, "at least 0, or -1 for unknown");
-    labels.push_back(label);
+    if (!label) bad(ErrorKind::bad_schema, "one whole number");
+    if (*label < -1) bad(ErrorKind::bad_value, "at least 0, or -1 for unknown");
+    labels.push_back(*label);
   }
   if (labels.empty()) format::fail(ErrorKind::empty, {name, "holds no labels"});
   return labels;

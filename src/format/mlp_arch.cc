@@ -1,4 +1,4 @@
-#include <charconv>
+#include <optional>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -22,15 +22,14 @@ std::string MlpArch::str() const {
 MlpArch MlpArch::parse(const std::string& words) {
   MlpArch arch;
   for (const std::string& part : split(words, '-')) {
-    int64_t dim = 0;
-    const auto [stop, code] = std::from_chars(part.data(), part.data() + part.size(), dim);
-    if (part.empty() || code != std::errc{} || stop != part.data() + part.size()) {
+    const std::optional<int64_t> dim = to_int(part);
+    if (!dim) {
       throw Error(ErrorKind::usage,
                   text("architecture '{}': expected whole numbers joined by '-', got '{}'", escaped(words),
                        escaped(part)),
                   "for example 2-32-32-1: two inputs, two hidden layers of 32, one output");
     }
-    arch.dims.push_back(dim);
+    arch.dims.push_back(*dim);
   }
   const std::string wrong = format::wrong_dims(arch.dims);
   if (!wrong.empty()) throw Error(ErrorKind::usage, text("architecture '{}': {}", escaped(words), wrong));

@@ -2,7 +2,6 @@
 #include <map>
 
 #include "core/text.h"
-#include "format/convert.h"
 #include "format/failure.h"
 #include "format/natural_order.h"
 #include "format/shape_text.h"
@@ -51,13 +50,7 @@ void NetworkFile::collect_layers() {
                                    .expected = "tensors NAME.weight (out, in) and NAME.bias (out,)",
                                    .got = "shape " + entry.shape_str()});
     }
-    if (!is_float_dtype(entry.dtype)) {
-      fail(ErrorKind::unknown_dtype, {.file = path(),
-                                      .what = "wrong dtype of a weight",
-                                      .tensor = entry.name,
-                                      .expected = "F32, F64, F16 or BF16",
-                                      .got = dtype_name(entry.dtype)});
-    }
+    require_float(path(), entry);
     Layer& layer = found[prefix];
     layer.prefix = prefix;
     (weight ? layer.weight : layer.bias) = &entry;
@@ -136,7 +129,7 @@ void NetworkFile::read(std::span<float> out, bool finite) const {
     for (const TensorEntry* entry : {layer.weight, layer.bias}) {
       const std::span<float> part = out.subspan(at, static_cast<size_t>(entry->elements()));
       file_.read(*entry, part);
-      if (finite) require_finite(part, path() + ": ", entry->name);
+      if (finite) require_finite(part, {path()}, entry->name);
       at += part.size();
     }
   }

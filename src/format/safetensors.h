@@ -49,6 +49,9 @@ class Safetensors {
   const TensorEntry* find(std::string_view name) const noexcept;
   const TensorEntry& at(std::string_view name) const;  // throws Error{missing_tensor}
   Bytes bytes(const TensorEntry& entry) const noexcept;
+  // MappedFile::release() and prefetch() of a part of what bytes() gave.
+  void release(Bytes part) const noexcept { file_.release(part); }
+  void prefetch(Bytes part) const noexcept { file_.prefetch(part); }
   const std::vector<std::pair<std::string, std::string>>& metadata() const noexcept { return metadata_; }
   const std::string* meta(std::string_view key) const noexcept;
   // Unknown fields met in tensor entries, for a warning; the first hundred of them.

@@ -1,5 +1,6 @@
 #include "format/zoo.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
@@ -78,6 +79,18 @@ void Zoo::read(int64_t i, std::span<float> out) const {
 }
 void Zoo::read_as_is(int64_t i, std::span<float> out) const {
   impl_->read(i, out, false);
+}
+void Zoo::release(int64_t begin, int64_t end) const noexcept {
+  begin = std::max<int64_t>(begin, 0), end = std::min(end, size());
+  if (begin < end) impl_->source->release(begin, end);
+}
+void Zoo::prefetch(int64_t begin, int64_t end) const noexcept {
+  begin = std::max<int64_t>(begin, 0), end = std::min(end, size());
+  if (begin < end) impl_->source->prefetch(begin, end);
+}
+int64_t Zoo::block() const noexcept {
+  constexpr int64_t kNumbers = (4 << 20) / sizeof(float);
+  return std::clamp<int64_t>(kNumbers / info().arch.param_count(), 1, 1024);
 }
 bool Zoo::has_image_ids() const noexcept {
   return impl_->source->has_image_ids();

@@ -83,6 +83,14 @@ class Zoo {
   void read(int64_t i, std::span<float> out) const;
   // The same with NaN and infinities let through, for looking at a damaged zoo.
   void read_as_is(int64_t i, std::span<float> out) const;
+  // What was read of networks [begin, end) no longer counts as memory of this process; the next read() brings
+  // it back (MappedFile::release). prefetch(): will be read soon. Hints: they do nothing for a folder, whose
+  // files are open only while they are read. Indices outside [0, size()) are left out.
+  void release(int64_t begin, int64_t end) const noexcept;
+  void prefetch(int64_t begin, int64_t end) const noexcept;
+  // Networks to read between two calls of release(): about 4 MiB of them, at least 1 and at most 1,024. Enough
+  // that a disk reads in long stretches and the calls cost nothing, little beside the memory of a run.
+  int64_t block() const noexcept;
   // Safetensors::remark() of the file; of a folder, of its first file.
   std::string remark() const;
 
@@ -90,6 +98,24 @@ class Zoo {
   struct Impl;
   explicit Zoo(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+};
+
+// For who reads a zoo in ascending order, any number of times: releases a block once it was passed. The zoo
+// outlives the object.
+class PagesBehind {
+ public:
+  explicit PagesBehind(const Zoo& zoo) : zoo_(&zoo) {}
+  // After network i was read.
+  void passed(int64_t i) noexcept {
+    if (i < begin_) begin_ = i;  // from the start again
+    if (i + 1 - begin_ < zoo_->block() && i + 1 < zoo_->size()) return;
+    zoo_->release(begin_, i + 1);
+    begin_ = i + 1;
+  }
+
+ private:
+  const Zoo* zoo_;
+  int64_t begin_ = 0;
 };
 
 // Writes a zoo whole or not at all. `network(i)` gives the numbers of network i in read()'s order; called for

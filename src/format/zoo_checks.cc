@@ -5,6 +5,8 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "format/convert.h"
+#include "format/failure.h"
 
 namespace dws::format {
 namespace {
@@ -28,17 +30,23 @@ std::string bias_name(int layer) {
   return text("layers.{}.bias", layer);
 }
 
-std::string network_place(std::string_view file, int64_t network) {
-  return text("{}: network {}, ", file, network);
+void require_float(const std::string& file, const TensorEntry& entry) {
+  if (is_float_dtype(entry.dtype)) return;
+  fail(ErrorKind::unknown_dtype, {.file = file,
+                                  .what = "wrong dtype of a weight",
+                                  .tensor = entry.name,
+                                  .expected = "F32, F64, F16 or BF16",
+                                  .got = dtype_name(entry.dtype)});
 }
 
-void require_finite(std::span<const float> values, std::string_view where, std::string_view tensor) {
+void require_finite(std::span<const float> values, const NetworkPlace& place, std::string_view tensor) {
   if (all_finite(values)) return;
   for (size_t i = 0; i < values.size(); ++i) {
     if (!all_finite(values.subspan(i, 1))) {
       const char* kind = std::isnan(values[i]) ? "NaN" : values[i] > 0 ? "inf" : "-inf";
-      throw Error(ErrorKind::bad_value,
-                  text("{}tensor {}: not finite ({}) at element {}", where, escaped(tensor), kind, i));
+      const std::string network = place.network < 0 ? std::string() : text("network {}, ", place.network);
+      throw Error(ErrorKind::bad_value, text("{}: {}tensor {}: not finite ({}) at element {}", place.file,
+                                             network, escaped(tensor), kind, i));
     }
   }
 }

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "format/safetensors.h"
+
 namespace dws::format {
 
 inline constexpr size_t kMaxDims = 1025;  // 1,024 layers
@@ -20,10 +22,16 @@ std::string wrong_dims(const std::vector<int64_t>& dims);
 std::string weight_name(int layer);
 std::string bias_name(int layer);
 
-// Throws Error{bad_value} "WHERE tensor NAME: not finite (NaN) at element 7" for the first NaN or infinity.
-// `where`: "FILE: " or network_place().
-void require_finite(std::span<const float> values, std::string_view where, std::string_view tensor);
-// "FILE: network 12, "
-std::string network_place(std::string_view file, int64_t network);
+// Throws Error{unknown_dtype} unless a tensor of weights has a type that reads as float.
+void require_float(const std::string& file, const TensorEntry& entry);
+
+// Where numbers came from; made into words only when there is an error to tell.
+struct NetworkPlace {
+  std::string_view file;
+  int64_t network = -1;  // -1: the file is of one network
+};
+// Throws Error{bad_value} "FILE: network 12, tensor NAME: not finite (NaN) at element 7" for the first NaN or
+// infinity.
+void require_finite(std::span<const float> values, const NetworkPlace& place, std::string_view tensor);
 
 }  // namespace dws::format

@@ -1,7 +1,7 @@
 // A folder of single networks. Only names and labels are kept; each network's file is opened when it is read.
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
+#include <optional>
 #include <unordered_set>
 
 #include "core/file.h"
@@ -31,12 +31,10 @@ struct Line {
     throw Error(kind, text("{}: line {}: {}", file, number, what));
   }
   int64_t integer(const std::string& field, const char* what) const {
-    int64_t value = 0;
-    const auto [stop, code] = std::from_chars(field.data(), field.data() + field.size(), value);
-    if (code != std::errc{} || stop != field.data() + field.size()) {
+    const std::optional<int64_t> value = to_int(field);
+    if (!value)
       bad(ErrorKind::bad_schema, text("{}: expected a whole number, got '{}'", what, escaped(field)));
-    }
-    return value;
+    return *value;
   }
 };
 

@@ -28,6 +28,9 @@ class ZooSource {
   virtual std::string remark() const = 0;
   // `out` has arch.param_count() elements. `finite`: NaN and infinities are refused.
   virtual void read(int64_t i, std::span<float> out, bool finite) const = 0;
+  // Networks [begin, end), not empty: what Zoo says of these.
+  virtual void release(int64_t, int64_t) const noexcept {}
+  virtual void prefetch(int64_t, int64_t) const noexcept {}
 };
 
 // True when the file holds stacked networks (weights of rank 3, or one of the arrays only zoos have).

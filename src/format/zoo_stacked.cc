@@ -53,12 +53,32 @@ class StackedZoo : public ZooSource {
       const size_t size = static_cast<size_t>(entry->elements() / count_);
       const std::span<float> part = out.subspan(at, size);
       convert(entry->dtype, row(*entry, i, size), part.data(), size);
-      if (finite) require_finite(part, network_place(path(), i), entry->name);
+      if (finite) require_finite(part, {path(), i}, entry->name);
       at += size;
     }
   }
 
+  void release(int64_t begin, int64_t end) const noexcept override {
+    each_part(begin, end, [&](Bytes part) { file_.release(part); });
+  }
+  void prefetch(int64_t begin, int64_t end) const noexcept override {
+    each_part(begin, end, [&](Bytes part) { file_.prefetch(part); });
+  }
+
  private:
+  // Calls done(bytes) with what each array of the file holds of networks [begin, end).
+  template <class Done>
+  void each_part(int64_t begin, int64_t end, Done done) const noexcept {
+    const auto part_of = [&](const TensorEntry* entry) {
+      if (!entry) return;
+      const Bytes all = file_.bytes(*entry);
+      const size_t one = all.size() / static_cast<size_t>(count_);
+      done(all.subspan(static_cast<size_t>(begin) * one, static_cast<size_t>(end - begin) * one));
+    };
+    for (const TensorEntry* entry : rows_) part_of(entry);
+    for (const TensorEntry* entry : {labels_, image_ids_, psnr_}) part_of(entry);
+  }
+
   const std::byte* row(const TensorEntry& entry, int64_t i, size_t elements) const noexcept {
     const size_t width = static_cast<size_t>(dtype_bits(entry.dtype)) / 8;
     return file_.bytes(entry).data() + static_cast<size_t>(i) * elements * width;
@@ -71,13 +91,7 @@ class StackedZoo : public ZooSource {
   }
 
   void check_tensor(const TensorEntry& entry, std::vector<int64_t> shape) {
-    if (!is_float_dtype(entry.dtype)) {
-      fail(ErrorKind::unknown_dtype, {.file = path(),
-                                      .what = "wrong dtype of a weight",
-                                      .tensor = entry.name,
-                                      .expected = "F32, F64, F16 or BF16",
-                                      .got = dtype_name(entry.dtype)});
-    }
+    require_float(path(), entry);
     if (entry.shape != shape) {
       fail(ErrorKind::size_mismatch, {.file = path(),
                                       .what = "wrong shape for architecture " + info_.arch.str(),
@@ -142,6 +156,7 @@ class StackedZoo : public ZooSource {
       }
       if (&entry == labels_ && value >= 0) has_labels_ = true;
     }
+    file_.release(file_.bytes(entry));
   }
 
   Safetensors file_;

@@ -71,7 +71,7 @@ void write_zoo(const std::string& path, const ZooContent& content, bool force) {
     auto fill = [&content, &path, name, size, offset](const std::function<void(const void*, size_t)>& sink) {
       for (int64_t i = 0; i < content.count; ++i) {
         const float* row = content.network(content.context, i) + offset;
-        format::require_finite({row, size}, format::network_place(path, i), name);
+        format::require_finite({row, size}, {path, i}, name);
         sink(row, size * sizeof(float));
       }
     };
@@ -98,7 +98,7 @@ void write_network(const std::string& path, const ZooInfo& info, std::span<const
   std::vector<TensorSource> tensors;
   each_tensor(info.arch, [&](std::string name, std::vector<int64_t> shape, int64_t offset) {
     const std::span<const float> part = params.subspan(static_cast<size_t>(offset), product(shape));
-    format::require_finite(part, path + ": ", name);
+    format::require_finite(part, {path}, name);
     tensors.push_back(TensorSource::of(std::move(name), std::move(shape), part));
   });
   write_safetensors(path, std::move(tensors), with_info(info, metadata), force);

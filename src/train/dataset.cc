@@ -1,8 +1,9 @@
 #include "train/dataset.h"
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <numeric>
-#include <unordered_set>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -16,21 +17,56 @@ Dataset Dataset::open(const std::vector<std::string>& paths, int64_t limit) {
   for (const std::string& path : paths) {
     Zoo zoo = Zoo::open(path);
     if (!data.zoos_.empty()) data.info().require_same_network(zoo.info(), data.path(), zoo.path());
-    const int number = static_cast<int>(data.zoos_.size());
-    for (int64_t i = 0; i < zoo.size() && (limit <= 0 || data.size() < limit); ++i) {
-      data.places_.push_back({number, i});
-      data.labels_.push_back(zoo.has_labels() ? zoo.label(i) : -1);
-      data.image_ids_.push_back(zoo.image_id(i));
+    const int64_t count = limit > 0 ? std::min(zoo.size(), limit - data.size_) : zoo.size();
+    data.labels_.reserve(static_cast<size_t>(data.size_ + count));
+    PagesBehind pages(zoo);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t label = zoo.has_labels() ? zoo.label(i) : -1;
+      pages.passed(i);
+      if (label > std::numeric_limits<int32_t>::max())
+        throw Error(ErrorKind::bad_value, text("{}: label {} is too large to be a class: expected at most {}",
+                                               zoo.name(i), label, std::numeric_limits<int32_t>::max()));
+      data.labels_.push_back(static_cast<int32_t>(label));
     }
+    data.starts_.push_back(data.size_);
+    data.size_ += count;
     data.zoos_.push_back(std::move(zoo));
   }
-  if (data.places_.empty()) throw Error(ErrorKind::empty, text("{}: holds no networks", paths.front()));
+  if (data.size_ == 0) throw Error(ErrorKind::empty, text("{}: holds no networks", paths.front()));
   return data;
 }
 
+Dataset::Place Dataset::place(int64_t i) const {
+  const auto after = std::upper_bound(starts_.begin(), starts_.end(), i);
+  const auto zoo = static_cast<size_t>(after - starts_.begin() - 1);
+  return {zoos_[zoo], i - starts_[zoo]};
+}
+
+template <class Visit>
+void Dataset::each_zoo(int64_t begin, int64_t end, Visit visit) const {
+  for (size_t z = 0; z < zoos_.size(); ++z) {
+    const int64_t start = starts_[z], stop = z + 1 < zoos_.size() ? starts_[z + 1] : size_;
+    const int64_t first = std::max(begin, start), last = std::min(end, stop);
+    if (first < last) visit(zoos_[z], first - start, last - start);
+  }
+}
+
+std::vector<int64_t> Dataset::image_ids() const {
+  std::vector<int64_t> ids;
+  ids.reserve(static_cast<size_t>(size_));
+  each_zoo(0, size_, [&](const Zoo& zoo, int64_t begin, int64_t end) {
+    PagesBehind pages(zoo);
+    for (int64_t i = begin; i < end; ++i) {
+      ids.push_back(zoo.image_id(i));
+      pages.passed(i);
+    }
+  });
+  return ids;
+}
+
 std::string Dataset::name(int64_t i) const {
-  const Place& place = places_.at(static_cast<size_t>(i));
-  return zoos_[static_cast<size_t>(place.zoo)].name(place.index);
+  const Place at = place(i);
+  return at.zoo.name(at.index);
 }
 
 std::vector<std::string> Dataset::remarks() const {
@@ -40,36 +76,53 @@ std::vector<std::string> Dataset::remarks() const {
   return lines;
 }
 
-std::string Dataset::image_key(int64_t i) const {
-  const Place& place = places_.at(static_cast<size_t>(i));
-  const Zoo& zoo = zoos_[static_cast<size_t>(place.zoo)];
-  const Json& source = zoo.info().source;
-  if (!zoo.has_image_ids() || !source.is_object() || source.as_object().empty()) return "";
-  // Where the labels come from does not matter.
-  const Json* images = source.find("images");
-  const Json* hash = images ? images->find("hash") : nullptr;
-  return text("{}#{}", (hash ? *hash : images ? *images : source).dump(), zoo.image_id(place.index));
+void Dataset::each_image(const std::function<void(const std::string& source, int64_t image)>& visit) const {
+  each_zoo(0, size_, [&](const Zoo& zoo, int64_t begin, int64_t end) {
+    const Json& source = zoo.info().source;
+    if (!zoo.has_image_ids() || !source.is_object() || source.as_object().empty()) return;
+    // Where the labels come from does not matter.
+    const Json* images = source.find("images");
+    const Json* hash = images ? images->find("hash") : nullptr;
+    const std::string key = (hash ? *hash : images ? *images : source).dump();
+    PagesBehind pages(zoo);
+    for (int64_t i = begin; i < end; ++i) {
+      visit(key, zoo.image_id(i));
+      pages.passed(i);
+    }
+  });
 }
 
 int64_t shared_images(const Dataset& a, const Dataset& b) {
-  std::unordered_set<std::string> known;
-  for (int64_t i = 0; i < a.size(); ++i) known.insert(a.image_key(i));
-  known.erase("");
+  std::map<std::string, std::vector<int64_t>> known;
+  a.each_image([&](const std::string& source, int64_t image) { known[source].push_back(image); });
+  for (auto& [source, images] : known) std::sort(images.begin(), images.end());
   int64_t shared = 0;
-  for (int64_t i = 0; i < b.size(); ++i) shared += known.contains(b.image_key(i));
+  b.each_image([&](const std::string& source, int64_t image) {
+    const auto found = known.find(source);
+    shared += found != known.end() && std::binary_search(found->second.begin(), found->second.end(), image);
+  });
   return shared;
 }
 
 void Dataset::read(int64_t i, std::span<float> out) const {
-  const Place& place = places_.at(static_cast<size_t>(i));
-  zoos_[static_cast<size_t>(place.zoo)].read(place.index, out);
+  const Place at = place(i);
+  at.zoo.read(at.index, out);
+}
+
+void Dataset::release(int64_t begin, int64_t end) const noexcept {
+  each_zoo(begin, end, [](const Zoo& zoo, int64_t first, int64_t last) { zoo.release(first, last); });
+}
+
+void Dataset::prefetch(int64_t begin, int64_t end) const noexcept {
+  each_zoo(begin, end, [](const Zoo& zoo, int64_t first, int64_t last) { zoo.prefetch(first, last); });
 }
 
 void Dataset::check_values() const {
   const auto params = static_cast<size_t>(info().arch.param_count());
-  parallel_blocks(size(), 256, [&](int64_t begin, int64_t end) {
+  parallel_blocks(size(), block(), [&](int64_t begin, int64_t end) {
     std::vector<float> numbers(params);
     for (int64_t i = begin; i < end; ++i) read(i, numbers);
+    release(begin, end);
   });
 }
 
@@ -100,9 +153,12 @@ Part Part::all(const Dataset& data) {
 weights::Normaliser fit_normaliser(const Part& part) {
   constexpr int64_t kEnough = 10000;
   const symmetry::Layout layout = symmetry::mlp_layout(part.data->info().arch.dims);
-  return weights::fit_normaliser(
-      layout, std::min(part.size(), kEnough),
-      [&](int64_t i, std::span<float> out) { part.data->read(part.samples[static_cast<size_t>(i)], out); });
+  const int64_t count = std::min(part.size(), kEnough), block = part.data->block();
+  const auto sample = [&](int64_t i) { return part.samples[static_cast<size_t>(i)]; };
+  return weights::fit_normaliser(layout, count, [&](int64_t i, std::span<float> out) {
+    part.data->read(sample(i), out);
+    if ((i + 1) % block == 0 || i + 1 == count) part.data->release(sample(i / block * block), sample(i) + 1);
+  });
 }
 
 Reader::Reader(const Dataset& data, const weights::Normaliser& normaliser, const Augmentation& augmentation,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,19 +22,24 @@ class Dataset {
 
   const ZooInfo& info() const noexcept { return zoos_.front().info(); }
   const std::string& path() const noexcept { return zoos_.front().path(); }
-  int64_t size() const noexcept { return static_cast<int64_t>(places_.size()); }
-  std::span<const int64_t> labels() const noexcept { return labels_; }  // -1 where unknown
-  std::span<const int64_t> image_ids() const noexcept { return image_ids_; }
+  int64_t size() const noexcept { return size_; }
+  std::span<const int32_t> labels() const noexcept { return labels_; }  // -1 where unknown
+  // Zoo::image_id() of each network, taken from the files.
+  std::vector<int64_t> image_ids() const;
   std::string name(int64_t i) const;
   // Zoo::remark() of the files that have one.
   std::vector<std::string> remarks() const;
-  // Which image network i is of, across files: its source's hash and its number there; "" when the file does
-  // not say.
-  std::string image_key(int64_t i) const;
+  // Calls visit(source, image) for each network whose file says which image it is of: the same two name the
+  // same image in any file.
+  void each_image(const std::function<void(const std::string& source, int64_t image)>& visit) const;
 
   // Network i's numbers (info().arch.param_count()). Throws Error{bad_value} naming network and tensor when
   // one is not finite.
   void read(int64_t i, std::span<float> out) const;
+  // As those of Zoo: hints about the networks [begin, end) in the files, and how many to read between.
+  void release(int64_t begin, int64_t end) const noexcept;
+  void prefetch(int64_t begin, int64_t end) const noexcept;
+  int64_t block() const noexcept { return zoos_.front().block(); }
   // Reads every network once, so that bad numbers are found before hours of training. Throws as read() does.
   void check_values() const;
   // Checks that every network has a label in [0, classes); `classes` 0: any. Returns the largest label + 1.
@@ -41,19 +47,27 @@ class Dataset {
   int64_t require_labels(int64_t classes) const;
 
  private:
+  // The zoo that network i is in, and its number there.
   struct Place {
-    int zoo;
+    const Zoo& zoo;
     int64_t index;
   };
+  Place place(int64_t i) const;
+  // Calls visit(zoo, begin, end) with the part of each zoo that networks [begin, end) are in.
+  template <class Visit>
+  void each_zoo(int64_t begin, int64_t end, Visit visit) const;
+
+  // What is kept a network is its label alone: memory must not grow with the zoo.
   std::vector<Zoo> zoos_;
-  std::vector<Place> places_;
-  std::vector<int64_t> labels_, image_ids_;
+  std::vector<int64_t> starts_;  // index of each zoo's first network
+  int64_t size_ = 0;
+  std::vector<int32_t> labels_;
 };
 
 // How many networks of `b` are of images that `a` has networks of, as far as the files say.
 int64_t shared_images(const Dataset& a, const Dataset& b);
 
-// Some networks of a data set: a part of a split, or a whole other file.
+// Some networks of a data set, ascending: a part of a split, or a whole other file.
 struct Part {
   const Dataset* data = nullptr;
   std::vector<int64_t> samples;

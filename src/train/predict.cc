@@ -42,19 +42,24 @@ void Predictor::run(int64_t count, const std::function<void(int64_t, std::span<f
 
 Tally Predictor::evaluate(const Part& part) {
   const int64_t outputs = model_.output_size();
-  std::vector<float> logits(static_cast<size_t>(part.size() * outputs));
-  run(
-      part.size(),
-      [&](int64_t i, std::span<float> out) { part.data->read(part.samples[static_cast<size_t>(i)], out); },
-      logits);
+  // Piece by piece: neither logits nor the networks' pages are more than a piece's.
+  const int64_t piece = std::max(part.data ? part.data->block() : 1, kBlock * std::max(1, threads()));
+  std::vector<float> logits(static_cast<size_t>(std::min(piece, part.size()) * outputs));
   Tally tally;
-  for (int64_t i = 0; i < part.size(); ++i) {
-    const std::span<const float> row{logits.data() + i * outputs, static_cast<size_t>(outputs)};
-    const int64_t label = part.data->labels()[static_cast<size_t>(part.samples[static_cast<size_t>(i)])];
-    require_finite(row, part.data->name(part.samples[static_cast<size_t>(i)]));
-    tally.loss += cross_entropy(row, label);
-    tally.correct += argmax(row) == label;
-    ++tally.count;
+  for (int64_t begin = 0; begin < part.size(); begin += piece) {
+    const int64_t count = std::min(piece, part.size() - begin);
+    const auto sample = [&](int64_t i) { return part.samples[static_cast<size_t>(begin + i)]; };
+    run(
+        count, [&](int64_t i, std::span<float> out) { part.data->read(sample(i), out); }, logits);
+    part.data->release(sample(0), sample(count - 1) + 1);
+    for (int64_t i = 0; i < count; ++i) {
+      const std::span<const float> row{logits.data() + i * outputs, static_cast<size_t>(outputs)};
+      const int64_t label = part.data->labels()[static_cast<size_t>(sample(i))];
+      require_finite(row, part.data->name(sample(i)));
+      tally.loss += cross_entropy(row, label);
+      tally.correct += argmax(row) == label;
+      ++tally.count;
+    }
   }
   return tally;
 }

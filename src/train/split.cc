@@ -2,23 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/rng.h"
 #include "core/text.h"
 
 namespace dws::train {
-
-namespace {
-
-struct Image {
-  int64_t label = -1;
-  std::vector<int64_t> networks;
-  double rank = 0;  // place among the images of its label, in (0, 1)
-};
-
-}  // namespace
 
 SplitSizes parse_split(const std::string& list) {
   const std::vector<std::string> parts = split(list, ',');
@@ -42,28 +34,40 @@ SplitSizes parse_split(const std::string& list) {
   return {values[0], values[1], values[2]};
 }
 
-Split split_by_image(std::span<const int64_t> image_ids, std::span<const int64_t> labels,
+Split split_by_image(std::span<const int64_t> image_ids, std::span<const int32_t> labels,
                      const SplitSizes& sizes, uint64_t seed) {
-  std::map<int64_t, Image>
-      by_id;  // ordered: the deal must not depend on the order of the networks in the file
-  for (size_t i = 0; i < image_ids.size(); ++i) {
-    Image& image = by_id[image_ids[i]];
-    if (image.networks.empty() && i < labels.size()) image.label = labels[i];
-    image.networks.push_back(static_cast<int64_t>(i));
-  }
-  std::vector<Image> images;
-  images.reserve(by_id.size());
-  for (auto& [id, image] : by_id) images.push_back(std::move(image));
+  // Flat arrays of small numbers: a zoo may hold ten million networks.
+  if (image_ids.size() > std::numeric_limits<uint32_t>::max())
+    throw Error(ErrorKind::resource_limit, text("{} networks are too many to split", image_ids.size()));
+  // Networks by image: the deal must not depend on the order of the networks in the file.
+  std::vector<uint32_t> networks(image_ids.size());
+  std::iota(networks.begin(), networks.end(), uint32_t{0});
+  std::sort(networks.begin(), networks.end(), [&](uint32_t a, uint32_t b) {
+    return image_ids[a] != image_ids[b] ? image_ids[a] < image_ids[b] : a < b;
+  });
+  std::vector<uint32_t> starts;  // image i has networks[starts[i]] .. networks[starts[i + 1] - 1]
+  for (uint32_t i = 0; i < networks.size(); ++i)
+    if (i == 0 || image_ids[networks[i]] != image_ids[networks[i - 1]]) starts.push_back(i);
+  std::vector<uint32_t> images(starts.size());
+  std::iota(images.begin(), images.end(), uint32_t{0});
+  starts.push_back(static_cast<uint32_t>(networks.size()));
   Rng rng(seed, stream_id("train.split"));
-  rng.shuffle(std::span<Image>(images));
+  rng.shuffle(std::span<uint32_t>(images));
 
-  // Sorted by the place within their label, any prefix holds the same share of every label.
-  std::map<int64_t, int64_t> totals, seen;
-  for (const Image& image : images) ++totals[image.label];
-  for (Image& image : images)
-    image.rank = (static_cast<double>(seen[image.label]++) + 0.5) / static_cast<double>(totals[image.label]);
-  std::stable_sort(images.begin(), images.end(),
-                   [](const Image& a, const Image& b) { return a.rank < b.rank; });
+  // Sorted by the place within their label, in (0, 1), any prefix holds the same share of every label.
+  const auto label_of = [&](uint32_t image) {
+    const uint32_t network = networks[starts[image]];
+    return network < labels.size() ? labels[network] : -1;
+  };
+  std::map<int32_t, int64_t> totals, seen;
+  for (const uint32_t image : images) ++totals[label_of(image)];
+  std::vector<double> place(images.size());
+  for (const uint32_t image : images) {
+    const int32_t label = label_of(image);
+    place[image] = (static_cast<double>(seen[label]++) + 0.5) / static_cast<double>(totals[label]);
+  }
+  std::stable_sort(images.begin(), images.end(), [&](uint32_t a, uint32_t b) { return place[a] < place[b]; });
+  place = {};
 
   const auto total = static_cast<int64_t>(image_ids.size());
   const bool fractions = sizes.train + sizes.val + sizes.test <= 1 + 1e-9;
@@ -80,12 +84,12 @@ Split split_by_image(std::span<const int64_t> image_ids, std::span<const int64_t
   Split result;
   std::vector<int64_t>* parts[3] = {&result.train, &result.val, &result.test};
   int64_t dealt = 0;
-  for (const Image& image : images) {
+  for (const uint32_t image : images) {
     int p = 0;
     while (p < 3 && dealt >= limit[p]) ++p;
     if (p == 3) break;
-    parts[p]->insert(parts[p]->end(), image.networks.begin(), image.networks.end());
-    dealt += static_cast<int64_t>(image.networks.size());
+    parts[p]->insert(parts[p]->end(), networks.begin() + starts[image], networks.begin() + starts[image + 1]);
+    dealt += starts[image + 1] - starts[image];
   }
   const char* names[3] = {"training", "validation", "test"};
   for (int p = 0; p < 3; ++p) {

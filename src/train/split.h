@@ -27,7 +27,7 @@ struct Split {
 // Deals out the images of `image_ids` (N) in an order that depends on `seed` alone and spreads each label (N,
 // may be -1) evenly. A part reaches its size by whole images, so it can be larger by one image's views.
 // Throws Error{empty} when a part that was asked for gets nothing.
-Split split_by_image(std::span<const int64_t> image_ids, std::span<const int64_t> labels,
+Split split_by_image(std::span<const int64_t> image_ids, std::span<const int32_t> labels,
                      const SplitSizes& sizes, uint64_t seed);
 
 }  // namespace dws::train

@@ -30,6 +30,12 @@ int64_t cut(int64_t count, int64_t i, int64_t n) {
   return count * i / n;
 }
 
+const Part& at_least_two(const Part& train) {
+  if (train.size() < 2)
+    throw Error(ErrorKind::empty, text("training needs at least 2 networks, got {}", train.size()));
+  return train;
+}
+
 }  // namespace
 
 Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, const Part& train,
@@ -42,10 +48,9 @@ Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, con
       identity_(std::move(identity)),
       reader_(*train.data, normaliser, options.augmentation, options.seed),
       optimizer_(model.params(), options.adamw),
-      predictor_(model, normaliser) {
+      predictor_(model, normaliser),
+      batches_(at_least_two(train), options.seed) {
   options_.check();
-  if (train_.size() < 2)
-    throw Error(ErrorKind::empty, text("training needs at least 2 networks, got {}", train_.size()));
   steps_per_epoch_ = (train_.size() + options_.batch - 1) / options_.batch;
   const int64_t total = steps_per_epoch_ * options_.epochs;
   const double warmup = options_.warmup < 1 ? options_.warmup * static_cast<double>(total) : options_.warmup;
@@ -83,12 +88,6 @@ Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, con
     best_params_ = Buffer<float>(params);
     best_buffers_ = Buffer<float>(buffers);
   }
-}
-
-void Trainer::shuffle_epoch() {
-  order_ = train_.samples;
-  Rng rng(options_.seed, stream_id("train.order", static_cast<uint64_t>(at_.epoch)));
-  rng.shuffle(std::span<int64_t>(order_));
 }
 
 void Trainer::run_shard(int64_t shard, int64_t shards, int64_t begin, int64_t end) {
@@ -137,7 +136,9 @@ void Trainer::train_step() {
   const int64_t end = cut(train_.size(), at_.step_in_epoch + 1, steps_per_epoch_);
   const int64_t shards = std::max<int64_t>(
       1, std::min<int64_t>(static_cast<int64_t>(gradients_.size()), (end - begin) / kSmallestShard));
-  parallel_for(shards, [&](int64_t s) { run_shard(s, shards, begin, end); });
+  order_ = batches_.take(at_.epoch, begin, end);
+  parallel_for(shards, [&](int64_t s) { run_shard(s, shards, 0, end - begin); });
+  batches_.done(at_.epoch, end);
   apply_gradient(static_cast<int>(shards), end - begin);
 }
 
@@ -216,7 +217,6 @@ TrainResult Trainer::run(const std::function<void(const EpochRecord&)>& on_epoch
   // In networks, so that the line shows networks a second.
   Progress progress("train", "networks", options_.epochs * train_.size(),
                     at_.epoch * train_.size() + cut(train_.size(), at_.step_in_epoch, steps_per_epoch_));
-  if (at_.epoch < options_.epochs) shuffle_epoch();
   while (at_.epoch < options_.epochs) {
     if (at_.step_in_epoch == 0) {
       at_.tally = {};
@@ -233,7 +233,6 @@ TrainResult Trainer::run(const std::function<void(const EpochRecord&)>& on_epoch
                     note());
     if (at_.step_in_epoch == steps_per_epoch_) {
       finish_epoch(on_epoch);
-      if (at_.epoch < options_.epochs) shuffle_epoch();
     }
     if (at_.epoch == options_.epochs) break;
     const bool stop = interrupted();

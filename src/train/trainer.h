@@ -16,6 +16,7 @@
 #include "core/json.h"
 #include "core/progress.h"
 #include "nn/model.h"
+#include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/dataset.h"
 #include "train/metrics.h"
@@ -91,14 +92,13 @@ class Trainer {
   void run_shard(int64_t shard, int64_t shards, int64_t begin, int64_t end);
   void apply_gradient(int shards, int64_t count);
   void finish_epoch(const std::function<void(const EpochRecord&)>& on_epoch);
-  void shuffle_epoch();
   void save();
   std::vector<StateArray> arrays();
   Json settings() const;
   std::string note() const;
 
   Model<float>& model_;
-  Part train_, val_;
+  const Part &train_, &val_;
   TrainOptions options_;
   std::string checkpoint_;
   Json identity_;
@@ -107,7 +107,8 @@ class Trainer {
   Predictor predictor_;
   Schedule schedule_;
   int64_t steps_per_epoch_ = 1;
-  std::vector<int64_t> order_;  // of the running epoch
+  Batches batches_;
+  std::span<const int64_t> order_;  // the networks of the running step
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Buffer<float>> gradients_, statistics_;  // one a shard
   std::vector<Tally> tallies_;

@@ -24,6 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::expect_error;
+using testing::mapped_mib;
 using testing::TempDir;
 
 size_t entries(const TempDir& dir) {
@@ -57,6 +58,41 @@ TEST(MappedFile, MovesKeepTheMapping) {
   b = MappedFile(dir / "y");
   EXPECT_EQ(b.bytes().size(), 6u);
   EXPECT_EQ(std::to_integer<char>(b.bytes()[0]), 's');
+}
+
+unsigned sum_of(Bytes bytes) {
+  unsigned sum = 0;
+  for (const std::byte byte : bytes) sum += std::to_integer<unsigned>(byte);
+  return sum;
+}
+
+TEST(MappedFile, ReleasedPagesNoLongerCountAndComeBack) {
+  TempDir dir;
+  write_text(dir / "x", std::string(16 << 20, 'x'), false);
+  const MappedFile file(dir / "x");
+  const double before = mapped_mib();
+  const unsigned sum = sum_of(file.bytes());
+  EXPECT_GT(mapped_mib(), before + 14);
+  // In pieces that end inside pages, as the rows of a tensor do: nothing stays behind at their borders.
+  for (size_t at = 0; at < file.bytes().size(); at += 100'003)
+    file.release(file.bytes().subspan(at, std::min<size_t>(100'003, file.bytes().size() - at)));
+  EXPECT_LT(mapped_mib(), before + 0.5);
+  file.prefetch(file.bytes());
+  EXPECT_EQ(sum_of(file.bytes()), sum);
+  // A network here and there: what came in around it goes with it.
+  file.release(file.bytes());
+  for (size_t at = 0; at < file.bytes().size(); at += 1 << 20) {
+    const Bytes one = file.bytes().subspan(at + 5000, 10);
+    sum_of(one);
+    file.release(one);
+  }
+  EXPECT_LT(mapped_mib(), before + 0.5);
+}
+
+TEST(MappedFile, ReleaseOfNothingIsHarmless) {
+  const MappedFile none;
+  none.release({});
+  none.prefetch(none.bytes());
 }
 
 TEST(MappedFile, MissingFile) {

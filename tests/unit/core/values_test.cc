@@ -188,6 +188,12 @@ TEST(Hash, OfAFileIsThatOfItsBytes) {
   content[50'000] = 'r';
   write_text(dir / "x", content, true);
   EXPECT_NE(before, hash_file(dir / "x"));
+  for (const size_t size :
+       {size_t{0}, size_t{8} << 20, (size_t{9} << 20) + 7}) {  // several pieces, a part of one
+    content.resize(size, 's');
+    write_text(dir / "x", content, true);
+    EXPECT_EQ(hash_file(dir / "x"), hash_bytes(std::as_bytes(std::span(content))));
+  }
 }
 
 TEST(Version, ThreeNumbers) {

@@ -205,6 +205,8 @@ TEST(TextLabels, ErrorsNameTheLine) {
   expect_error(
       ErrorKind::bad_schema, [] { parse_text_labels("1,2\n", "f"); }, "'1,2'");
   expect_error(ErrorKind::bad_schema, [] { parse_text_labels("1.0\n", "f"); });
+  for (const char* spelt : {"+1\n", " 1\n", "1 \n", "0x1\n"})
+    expect_error(ErrorKind::bad_schema, [&] { parse_text_labels(spelt, "f"); });
   expect_error(ErrorKind::bad_schema, [] { parse_text_labels("99999999999999999999\n", "f"); });
   expect_error(
       ErrorKind::bad_value, [] { parse_text_labels("1\n2\n-2", "f"); }, "line 3");

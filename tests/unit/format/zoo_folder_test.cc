@@ -121,6 +121,16 @@ TEST(Network, RefusesWhatIsNone) {
   refuse(ErrorKind::bad_schema, {{"0.weight", {0, 2}}, {"0.bias", {0}}}, "size 0");
 }
 
+TEST(Network, WeightsOfAnIntegerType) {
+  const TempDir dir;
+  const std::vector<int64_t> numbers(2);
+  const OwnedTensor bias("0.bias", {1});
+  write_safetensors(dir / "n", {TensorSource::of("0.weight", {1, 2}, numbers), bias.source()}, {}, false);
+  expect_error(
+      ErrorKind::unknown_dtype, [&] { Zoo::open(dir / "n"); },
+      "wrong dtype of a weight (tensor '0.weight'): expected F32, F64, F16 or BF16, got I64");
+}
+
 TEST(Network, MetadataMustFitTheTensors) {
   const TempDir dir;
   write_tensors(dir / "n", {{"0.weight", {1, 2}}, {"0.bias", {1}}},
@@ -210,6 +220,8 @@ TEST_F(Folder, RefusesBadTables) {
   refuse(ErrorKind::bad_schema, "file,class\na.safetensors,1\n", "line 1: unknown columns");
   refuse(ErrorKind::bad_schema, "a.safetensors,one\n", "line 1: label: expected a whole number, got 'one'");
   refuse(ErrorKind::bad_schema, "a.safetensors,1.5\n", "'1.5'");
+  refuse(ErrorKind::bad_schema, "a.safetensors,+1\n", "'+1'");
+  refuse(ErrorKind::bad_schema, "a.safetensors, 1\n", "' 1'");
   refuse(ErrorKind::bad_schema, "a.safetensors,99999999999999999999\n", "label");
   refuse(ErrorKind::bad_value, "file,label\na.safetensors,-2\n", "line 2: label");
   refuse(ErrorKind::bad_schema, "a.safetensors,1\n\nsub/b.safetensors,2\n", "line 2: no file name");

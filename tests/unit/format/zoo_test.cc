@@ -311,5 +311,49 @@ TEST(Zoo, AModelFileIsNamedAsSuch) {
       ErrorKind::mismatch, [&] { Zoo::open(dir / "m"); }, "trained model");
 }
 
+TEST(Zoo, WhatIsReleasedNoLongerCountsAndReadsTheSame) {
+  TempDir dir;
+  constexpr int64_t kCount = 300'000;  // 16 MiB of numbers
+  SmallZoo made(kCount);
+  const std::vector<int64_t> labels(kCount, 1);
+  made.content.labels = labels;
+  write_zoo(dir / "z", made.content, false);
+  const Zoo zoo = Zoo::open(dir / "z");
+  const std::vector<float> first = read_network(zoo, 7);
+  std::vector<float> numbers(13);
+  const double before = testing::mapped_mib();
+  for (int64_t i = 0; i < kCount; ++i) zoo.read(i, numbers);
+  EXPECT_GT(testing::mapped_mib(), before + 12);
+  zoo.release(-5, kCount + 5);
+  EXPECT_LT(testing::mapped_mib(), before + 0.5);
+  zoo.prefetch(-5, kCount + 5);
+  zoo.release(9, 9);
+  EXPECT_EQ(read_network(zoo, 7), first);
+
+  PagesBehind pages(zoo);
+  for (int pass = 0; pass < 2; ++pass) {
+    for (int64_t i = 0; i < kCount; ++i) {
+      zoo.read(i, numbers);
+      zoo.label(i);
+      pages.passed(i);
+    }
+  }
+  EXPECT_LT(testing::mapped_mib(), before + 0.5);
+}
+
+TEST(Zoo, BlockIsOfFourMebibytes) {
+  const auto block = [](const std::string& arch) {
+    TempDir dir;
+    ZooInfo info;
+    info.arch = MlpArch::parse(arch);
+    const std::vector<float> numbers(static_cast<size_t>(info.arch.param_count()));
+    write_network(dir / "n", info, numbers, {}, false);
+    return Zoo::open(dir / "n").block();
+  };
+  EXPECT_EQ(block("2-3-1"), 1024);
+  EXPECT_EQ(block("2-32-32-1"), (4 << 20) / (4 * 1185));
+  EXPECT_EQ(block("1024-1024-1024-2"), 1);
+}
+
 }  // namespace
 }  // namespace dws::testing

@@ -12,7 +12,8 @@ namespace dws::train {
 namespace {
 
 struct Networks {
-  std::vector<int64_t> images, labels;
+  std::vector<int64_t> images;
+  std::vector<int32_t> labels;
 };
 
 // `views` networks of each of `count` images, views far apart in the file, ids with gaps.
@@ -21,7 +22,7 @@ Networks networks(int64_t count, int64_t views, int64_t classes) {
   for (int64_t v = 0; v < views; ++v)
     for (int64_t i = 0; i < count; ++i) {
       n.images.push_back(1000 + 7 * i);
-      n.labels.push_back(i % classes);
+      n.labels.push_back(static_cast<int32_t>(i % classes));
     }
   return n;
 }
