@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/rng.h"
@@ -17,6 +18,18 @@ struct Image {
   std::vector<int64_t> networks;
   double rank = 0;  // place among the images of its label, in (0, 1)
 };
+
+// Takes out the mixtures that do not belong where their first image is.
+void place_mixtures(Split& split, std::span<const int64_t> image_ids,
+                    std::span<const int64_t> mixed_image_ids) {
+  const auto first = [&](int64_t i) { return image_ids[static_cast<size_t>(i)]; };
+  const auto second = [&](int64_t i) { return mixed_image_ids[static_cast<size_t>(i)]; };
+  std::unordered_set<int64_t> training;
+  for (const int64_t i : split.train) training.insert(first(i));
+  std::erase_if(split.train, [&](int64_t i) { return !training.contains(second(i)); });
+  for (std::vector<int64_t>* part : {&split.val, &split.test})
+    std::erase_if(*part, [&](int64_t i) { return first(i) != second(i); });
+}
 
 }  // namespace
 
@@ -43,7 +56,7 @@ SplitSizes parse_split(const std::string& list) {
 }
 
 Split split_by_image(std::span<const int64_t> image_ids, std::span<const int64_t> labels,
-                     const SplitSizes& sizes, uint64_t seed) {
+                     const SplitSizes& sizes, uint64_t seed, std::span<const int64_t> mixed_image_ids) {
   std::map<int64_t, Image>
       by_id;  // ordered: the deal must not depend on the order of the networks in the file
   for (size_t i = 0; i < image_ids.size(); ++i) {
@@ -87,6 +100,7 @@ Split split_by_image(std::span<const int64_t> image_ids, std::span<const int64_t
     parts[p]->insert(parts[p]->end(), image.networks.begin(), image.networks.end());
     dealt += static_cast<int64_t>(image.networks.size());
   }
+  if (!mixed_image_ids.empty()) place_mixtures(result, image_ids, mixed_image_ids);
   const char* names[3] = {"training", "validation", "test"};
   for (int p = 0; p < 3; ++p) {
     if (size[p] > 0 && parts[p]->empty())
