@@ -26,6 +26,7 @@ std::vector<BenchCase> bench_machine();
 std::vector<BenchCase> bench_matmul();
 std::vector<BenchCase> bench_fit();
 std::vector<BenchCase> bench_train();
+std::vector<BenchCase> bench_augment();
 
 // Least seconds of one call of `work`, over as many calls as fit into about `seconds` (three at least).
 double best_seconds(double seconds, const std::function<void()>& work);

@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "format/zoo.h"
+#include "output.h"
 
 namespace dws::tools {
 namespace {
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 
 struct Place {
   size_t zoo;
-  int64_t index, image_id;
+  int64_t index, image_id, mixed_id;
 };
 
 // The networks of several zoos in one order.
@@ -40,18 +41,31 @@ struct Joined {
     pages[place.zoo].passed(place.index);
     return numbers.data();
   }
+  // Of network i, which without a soft label has all of its label (as in `labels`, one a place).
+  void soft_label(int64_t i, std::span<const int64_t> labels, std::span<float> row) const {
+    const Place& place = places[static_cast<size_t>(i)];
+    std::fill(row.begin(), row.end(), 0.0f);
+    if (const int64_t classes = zoo(place).soft_classes(); classes > 0)
+      zoo(place).soft_label(place.index, row.first(static_cast<size_t>(classes)));
+    else
+      row[static_cast<size_t>(labels[static_cast<size_t>(i)])] = 1;
+  }
 };
 
-Json psnr_summary(const std::vector<float>& psnr) {
-  if (psnr.empty()) return {};
-  double sum = 0;
-  for (float p : psnr) sum += p;
-  Json json = Json::object();
-  json.set("networks", static_cast<int64_t>(psnr.size()));
-  json.set("psnr_mean", sum / static_cast<double>(psnr.size()));
-  json.set("psnr_min", static_cast<double>(*std::min_element(psnr.begin(), psnr.end())));
-  json.set("psnr_max", static_cast<double>(*std::max_element(psnr.begin(), psnr.end())));
-  return json;
+// Classes of the soft labels of the whole, 0 when no part has any.
+int64_t soft_classes(const Joined& joined) {
+  int64_t classes = 0;
+  for (const Zoo& zoo : joined.zoos) classes = std::max(classes, zoo.soft_classes());
+  if (classes == 0) return 0;
+  for (const Place& place : joined.places) {
+    const Zoo& zoo = joined.zoo(place);
+    const int64_t label = zoo.has_labels() ? zoo.label(place.index) : -1;
+    if (label < 0 && zoo.soft_classes() == 0)
+      throw Error(ErrorKind::mismatch,
+                  text("{}: has no label, where other networks have soft labels", zoo.name(place.index)));
+    classes = std::max(classes, label + 1);
+  }
+  return classes;
 }
 
 // What the pieces' fits have in common: --shard, for one, is not true of the whole.
@@ -91,7 +105,7 @@ Joined Convert::join_inputs() const {
     if (!joined.zoos.empty())
       joined.zoos.front().info().require_same_network(zoo.info(), joined.zoos.front().path(), path);
     for (int64_t i = 0; i < zoo.size(); ++i)
-      joined.places.push_back({joined.zoos.size(), i, zoo.image_id(i)});
+      joined.places.push_back({joined.zoos.size(), i, zoo.image_id(i), zoo.mixed_image_id(i)});
     joined.zoos.push_back(std::move(zoo));
   }
   keep_images_apart(joined);
@@ -133,16 +147,21 @@ void Convert::keep_images_apart(Joined& joined) const {
                 "use --renumber to give the images new numbers");
   for (const Place& place : joined.places) {
     Source& source = sources[source_of[place.zoo]];
-    if (place.image_id < -kLargest || place.image_id > kLargest)
-      throw Error(ErrorKind::resource_limit,
-                  text("{}: image number {} is too large for --renumber", source.path, place.image_id));
-    const bool first = source.high < source.low;
-    source.low = first ? place.image_id : std::min(source.low, place.image_id);
-    source.high = first ? place.image_id : std::max(source.high, place.image_id);
+    for (const int64_t id : {place.image_id, place.mixed_id}) {
+      if (id < -kLargest || id > kLargest)
+        throw Error(ErrorKind::resource_limit,
+                    text("{}: image number {} is too large for --renumber", source.path, id));
+      const bool first = source.high < source.low;
+      source.low = first ? id : std::min(source.low, id);
+      source.high = first ? id : std::max(source.high, id);
+    }
   }
   for (size_t i = 1; i < sources.size(); ++i)
     sources[i].offset = sources[i - 1].high + sources[i - 1].offset + 1 - sources[i].low;
-  for (Place& place : joined.places) place.image_id += sources[source_of[place.zoo]].offset;
+  for (Place& place : joined.places) {
+    place.image_id += sources[source_of[place.zoo]].offset;
+    place.mixed_id += sources[source_of[place.zoo]].offset;
+  }
   joined.source = Json::array();
   for (const Source& source : sources) {
     if (source.json.is_array())
@@ -168,6 +187,12 @@ void Convert::select(std::vector<Place>& places) const {
 }
 
 void Convert::write_singles(const Joined& joined, ZooInfo info) const {
+  for (const Place& place : joined.places)
+    if (place.mixed_id != place.image_id || joined.zoo(place).soft_classes() > 0)
+      throw Error(ErrorKind::usage,
+                  text("{}: --single cannot keep soft labels and the two images of a mixture",
+                       joined.zoo(place).path()),
+                  "keep the mixtures in a zoo");
   // A folder may hold anything, so that even --force does not remove one.
   if (std::error_code ignored; fs::exists(out) && !fs::is_empty(out, ignored))
     throw Error(ErrorKind::exists, text("{}: is there already and not empty", out), "choose another folder");
@@ -215,7 +240,7 @@ int Convert::run() const {
   if (single) {
     write_singles(joined, info);
   } else {
-    std::vector<int64_t> labels, images;
+    std::vector<int64_t> labels, images, mixed;
     std::vector<float> psnr;
     bool labelled = false;
     for (const Place& place : joined.places) {
@@ -223,6 +248,7 @@ int Convert::run() const {
       labelled = labelled || zoo.has_labels();
       labels.push_back(zoo.has_labels() ? zoo.label(place.index) : -1);
       images.push_back(place.image_id);
+      mixed.push_back(place.mixed_id);
       if (const std::optional<float> p = zoo.psnr(place.index)) psnr.push_back(*p);
     }
     if (static_cast<int64_t>(psnr.size()) != count) psnr.clear();
@@ -233,6 +259,10 @@ int Convert::run() const {
     if (labelled) content.labels = labels;
     content.image_ids = images;
     content.psnr = psnr;
+    if (mixed != images) content.mixed_image_ids = mixed;
+    content.soft_classes = soft_classes(joined);
+    if (content.soft_classes > 0)
+      content.soft_label = [&](int64_t i, std::span<float> row) { joined.soft_label(i, labels, row); };
     content.context = &joined;
     content.network = [](const void* context, int64_t i) {
       return static_cast<const Joined*>(context)->read(i);

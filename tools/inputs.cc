@@ -53,6 +53,18 @@ std::vector<std::string> class_names(const std::string& file, int64_t classes) {
   return names;
 }
 
+Json psnr_summary(const std::vector<float>& psnr) {
+  if (psnr.empty()) return {};
+  double sum = 0;
+  for (float p : psnr) sum += p;
+  Json json = Json::object();
+  json.set("networks", static_cast<int64_t>(psnr.size()));
+  json.set("psnr_mean", sum / static_cast<double>(psnr.size()));
+  json.set("psnr_min", static_cast<double>(*std::min_element(psnr.begin(), psnr.end())));
+  json.set("psnr_max", static_cast<double>(*std::max_element(psnr.begin(), psnr.end())));
+  return json;
+}
+
 bool warn_if_assumed(const Zoo& zoo) {
   const ZooInfo& info = zoo.info();
   if (info.assumed)

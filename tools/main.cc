@@ -127,6 +127,7 @@ void register_verbs(CLI::App& app, const Globals& globals, Run& run) {
   register_classify(app, globals, run);
   register_inspect(app, globals, run);
   register_convert(app, globals, run);
+  register_augment(app, globals, run);
   register_bench(app, globals, run);
 }
 

@@ -21,6 +21,9 @@ std::vector<std::string> read_class_names(const std::string& path);
 // "0", "1", ..., or the given names, whose count must be `classes`. Throws Error{mismatch}.
 std::vector<std::string> class_names(const std::string& file, int64_t classes);
 
+// Of a zoo's fits: {"networks", "psnr_mean", "psnr_min", "psnr_max"}; null for none.
+Json psnr_summary(const std::vector<float>& psnr);
+
 // Says once on stderr that the networks of a file without "dws.zoo" are taken for the default kind. True when
 // it did.
 bool warn_if_assumed(const Zoo& zoo);

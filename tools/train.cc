@@ -74,6 +74,10 @@ std::unique_ptr<Data> load(const Train& command, const train::SplitSizes& sizes,
     set->check_values();
     for (const std::string& remark : set->remarks()) log_warn(remark);
     refuse_shared_images(main, "--data", *set, name);
+    if (!set->mixed_image_ids().empty())
+      throw Error(ErrorKind::usage,
+                  text("{}: {} holds mixtures of networks, which have no one class", set->path(), name),
+                  "judge on networks as they were fitted");
     part = train::Part::all(*set);
   };
   for (const std::string& remark : main.remarks()) log_warn(remark);
@@ -82,7 +86,8 @@ std::unique_ptr<Data> load(const Train& command, const train::SplitSizes& sizes,
   open(command.test, data->test_set, data->test, "--test");
   if (data->val_set && data->test_set)
     refuse_shared_images(*data->val_set, "--val", *data->test_set, "--test");
-  train::Split split = train::split_by_image(main.image_ids(), main.labels(), sizes, seed);
+  train::Split split =
+      train::split_by_image(main.image_ids(), main.labels(), sizes, seed, main.mixed_image_ids());
   data->train = {&main, std::move(split.train)};
   if (command.val.empty()) data->val = {&main, std::move(split.val)};
   if (command.test.empty()) data->test = {&main, std::move(split.test)};

@@ -16,21 +16,6 @@ struct Setting {
   void (*set)(train::TrainOptions& o, const Json& value, const std::string& name);
 };
 
-void set_augmentation(train::TrainOptions& o, const Json& value, const std::string& name) {
-  o.augmentation = {};
-  const std::vector<std::string> known{"none", "permute"};
-  for (const std::string& word : split(value.as_string(name), ',')) {
-    if (word == "permute") {
-      o.augmentation.permute = true;
-    } else if (word != "none") {
-      const std::string near = nearest(word, known);
-      throw Error(ErrorKind::usage,
-                  text("{}: unknown augmentation '{}': expected none or permute", name, escaped(word)),
-                  near.empty() ? "" : text("did you mean '{}'?", near));
-    }
-  }
-}
-
 using O = train::TrainOptions;
 using S = std::string;
 const Setting kSettings[] = {
@@ -55,7 +40,15 @@ const Setting kSettings[] = {
     {"label_smoothing", Kind::number, "[0]",
      [](O& o, const Json& v, const S& n) { o.label_smoothing = v.as_double(n); }},
     {"augment", Kind::word,
-     "none or permute: a random order of the neurons for each network and epoch [none]", set_augmentation},
+     "changes each network anew in each epoch: a list of permute, sign, phase, scale=S, noise=S, dropout=P, "
+     "rotate=DEGREES, translate=T, zoom=Z, reflect; see dws augment --help [none]",
+     [](O& o, const Json& v, const S& n) {
+       o.augmentation = weights::parse_augmentation(v.as_string(n), n);
+     }},
+    {"mixup", Kind::word, "mixes each network with another one: none, direct or permuted [none]",
+     [](O& o, const Json& v, const S& n) { o.mixup.kind = weights::parse_mixup(v.as_string(n), n); }},
+    {"alpha", Kind::number, "of --mixup: how much of each, Beta(alpha, alpha); 1 is uniform [1]",
+     [](O& o, const Json& v, const S& n) { o.mixup.alpha = v.as_double(n); }},
     {"seed", Kind::integer, "of the split, the start and the order [0]",
      [](O& o, const Json& v, const S& n) { o.seed = v.as_u64(n); }},
     {"checkpoint_every", Kind::number, "seconds between checkpoints, 0 after every step [30]",

@@ -38,14 +38,11 @@ std::array<uint32_t, 4> philox(std::array<uint32_t, 4> c, std::array<uint32_t, 2
   return c;
 }
 
-uint32_t Rng::next_u32() noexcept {
-  if (used_ == 4) {
-    words_ = philox({low32(block_), high32(block_), low32(stream_), high32(stream_)},
-                    {low32(seed_), high32(seed_)});
-    ++block_;
-    used_ = 0;
-  }
-  return words_[static_cast<size_t>(used_++)];
+void Rng::next_block() noexcept {
+  words_ =
+      philox({low32(block_), high32(block_), low32(stream_), high32(stream_)}, {low32(seed_), high32(seed_)});
+  ++block_;
+  used_ = 0;
 }
 
 uint64_t Rng::next_u64() noexcept {

@@ -20,7 +20,10 @@ class Rng {
   // Streams of one seed are independent; name them by what they are for (see stream_id).
   explicit Rng(uint64_t seed, uint64_t stream = 0) noexcept : seed_(seed), stream_(stream) {}
 
-  uint32_t next_u32() noexcept;
+  uint32_t next_u32() noexcept {
+    if (used_ == 4) next_block();
+    return words_[static_cast<size_t>(used_++)];
+  }
   uint64_t next_u64() noexcept;
   // Uniform in [0, 1) with 24 (float) or 53 (double) random bits.
   float uniform_float() noexcept;
@@ -37,6 +40,7 @@ class Rng {
   }
 
  private:
+  void next_block() noexcept;
   uint64_t seed_;
   uint64_t stream_;
   uint64_t block_ = 0;  // counter: (block_, stream_)

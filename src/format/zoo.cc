@@ -70,6 +70,19 @@ int64_t Zoo::image_id(int64_t i) const {
 std::optional<float> Zoo::psnr(int64_t i) const {
   return impl_->at(i).psnr(i);
 }
+int64_t Zoo::soft_classes() const noexcept {
+  return impl_->source->soft_classes();
+}
+void Zoo::soft_label(int64_t i, std::span<float> row) const {
+  const format::ZooSource& zoo = impl_->at(i);
+  if (static_cast<int64_t>(row.size()) != zoo.soft_classes())
+    throw Error(ErrorKind::internal,
+                text("{}: {} soft labels a network, not {}", zoo.path(), zoo.soft_classes(), row.size()));
+  zoo.soft_label(i, row);
+}
+int64_t Zoo::mixed_image_id(int64_t i) const {
+  return impl_->at(i).mixed_image_id(i);
+}
 std::string Zoo::name(int64_t i) const {
   return impl_->at(i).name(i);
 }

@@ -1,10 +1,12 @@
 // Zoo files: many networks of one architecture, stacked tensors in one safetensors file (see docs in
 // src/README.md).
 //   layers.I.weight (N, out, in) F32, layers.I.bias (N, out) F32, image_id (N) I64, label (N) I64 where
-//   known, psnr (N) F32 where fitted; metadata "dws.zoo": a JSON object.
+//   known, psnr (N) F32 where fitted, label_soft (N, classes) F32 and mixed_image_id (N) I64 where networks
+//   were mixed; metadata "dws.zoo": a JSON object.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -77,6 +79,12 @@ class Zoo {
   int64_t image_id(int64_t i) const;  // i when the file has none
   bool has_image_ids() const noexcept;
   std::optional<float> psnr(int64_t i) const;
+  // Targets of several classes at once: how many classes (0: the file has none), and network i's row (classes),
+  // not negative, of sum 1.
+  int64_t soft_classes() const noexcept;
+  void soft_label(int64_t i, std::span<float> row) const;
+  // The second image of a network that is a mixture of networks of two; image_id(i) of any other.
+  int64_t mixed_image_id(int64_t i) const;
   std::string name(int64_t i) const;  // "zoo.safetensors#12", or the single network's file
   // Copies network i's numbers: W_0, b_0, W_1, b_1, ... each row-major (out, in). `out` has
   // arch.param_count() elements. Throws Error{bad_value} naming network and tensor when one is not finite.
@@ -126,13 +134,17 @@ struct ZooContent {
   std::span<const int64_t> labels;  // empty: none
   std::span<const int64_t> image_ids;
   std::span<const float> psnr;  // empty: none
+  // Fills row i (classes) of label_soft; in ascending order. Empty: none.
+  int64_t soft_classes = 0;
+  std::function<void(int64_t i, std::span<float> row)> soft_label;
+  std::span<const int64_t> mixed_image_ids;  // empty: none is a mixture
   // Start of network i's numbers.
   const float* (*network)(const void* context, int64_t i) = nullptr;
   const void* context = nullptr;
   std::vector<std::pair<std::string, std::string>> metadata;  // besides dws.zoo, e.g. dws.recipe
 };
-// Throws Error{empty} for no networks, Error{size_mismatch} when labels, image_ids or psnr are not one a
-// network, Error{bad_value} for NaN, infinities and labels below -1.
+// Throws Error{empty} for no networks, Error{size_mismatch} when labels, image_ids, mixed_image_ids or psnr
+// are not one a network, Error{bad_value} for NaN, infinities and labels below -1.
 void write_zoo(const std::string& path, const ZooContent& content, bool force);
 
 // One network in a file of its own: tensors layers.I.weight (out, in), layers.I.bias (out,), metadata

@@ -24,6 +24,9 @@ class ZooSource {
   virtual int64_t image_id(int64_t i) const { return i; }
   virtual bool has_image_ids() const noexcept { return false; }
   virtual std::optional<float> psnr(int64_t) const { return {}; }
+  virtual int64_t soft_classes() const noexcept { return 0; }
+  virtual void soft_label(int64_t, std::span<float>) const {}
+  virtual int64_t mixed_image_id(int64_t i) const { return image_id(i); }
   virtual std::string name(int64_t i) const = 0;
   virtual std::string remark() const = 0;
   // `out` has arch.param_count() elements. `finite`: NaN and infinities are refused.

@@ -1,5 +1,6 @@
 // A zoo file: stacked tensors of N networks, mapped; a network is read row by row out of the mapping.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/text.h"
@@ -28,7 +29,11 @@ class StackedZoo : public ZooSource {
     image_ids_ = find_array("image_id", true);
     psnr_ = find_array("psnr", false);
     if (labels_) check_integers(*labels_, -1);
+    mixed_ids_ = find_array("mixed_image_id", true);
     if (image_ids_) check_integers(*image_ids_, std::numeric_limits<int64_t>::min());
+    if (mixed_ids_) check_integers(*mixed_ids_, std::numeric_limits<int64_t>::min());
+    soft_labels_ = file_.find("label_soft");
+    if (soft_labels_) check_soft_labels();
   }
 
   const std::string& path() const noexcept override { return file_.path(); }
@@ -44,6 +49,13 @@ class StackedZoo : public ZooSource {
     return value;
   }
   bool has_image_ids() const noexcept override { return image_ids_ != nullptr; }
+  int64_t soft_classes() const noexcept override { return soft_labels_ ? soft_labels_->shape[1] : 0; }
+  void soft_label(int64_t i, std::span<float> out) const override {
+    convert(soft_labels_->dtype, row(*soft_labels_, i, out.size()), out.data(), out.size());
+  }
+  int64_t mixed_image_id(int64_t i) const override {
+    return mixed_ids_ ? integer(*mixed_ids_, i) : image_id(i);
+  }
   std::string name(int64_t i) const override { return text("{}#{}", path(), i); }
   std::string remark() const override { return file_.remark(); }
 
@@ -159,6 +171,42 @@ class StackedZoo : public ZooSource {
     file_.release(file_.bytes(entry));
   }
 
+  // (N, classes), each row a distribution up to rounding.
+  void check_soft_labels() {
+    const TensorEntry& entry = *soft_labels_;
+    if (!is_float_dtype(entry.dtype)) {
+      fail(ErrorKind::unknown_dtype, {.file = path(),
+                                      .what = "wrong dtype",
+                                      .tensor = entry.name,
+                                      .expected = "F32",
+                                      .got = dtype_name(entry.dtype)});
+    }
+    if (entry.shape.size() != 2 || entry.shape[0] != count_ || entry.shape[1] < 1) {
+      fail(ErrorKind::size_mismatch, {.file = path(),
+                                      .what = text("not one row for each of {} networks", count_),
+                                      .tensor = entry.name,
+                                      .expected = text("({}, classes)", count_),
+                                      .got = entry.shape_str()});
+    }
+    std::vector<float> values(static_cast<size_t>(entry.shape[1]));
+    for (int64_t i = 0; i < count_; ++i) {
+      soft_label(i, values);
+      double sum = 0;
+      bool positive = true;
+      for (const float value : values) {
+        positive = positive && value >= 0;
+        sum += static_cast<double>(value);
+      }
+      if (!positive || !(std::abs(sum - 1) <= 1e-2)) {
+        fail(ErrorKind::bad_value, {.file = path(),
+                                    .what = text("row of network {}", i),
+                                    .tensor = entry.name,
+                                    .expected = "numbers of 0 or more whose sum is 1",
+                                    .got = positive ? text("a sum of {}", sum) : "a negative one or NaN"});
+      }
+    }
+  }
+
   Safetensors file_;
   ZooInfo info_;
   int64_t count_ = 0;
@@ -166,6 +214,8 @@ class StackedZoo : public ZooSource {
   const TensorEntry* labels_ = nullptr;
   const TensorEntry* image_ids_ = nullptr;
   const TensorEntry* psnr_ = nullptr;
+  const TensorEntry* mixed_ids_ = nullptr;
+  const TensorEntry* soft_labels_ = nullptr;  // (N, classes)
   bool has_labels_ = false;
 };
 

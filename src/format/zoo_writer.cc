@@ -56,6 +56,7 @@ void write_zoo(const std::string& path, const ZooContent& content, bool force) {
   check_count(path, "label", content.labels.size(), content.count);
   check_count(path, "image_id", content.image_ids.size(), content.count);
   check_count(path, "psnr", content.psnr.size(), content.count);
+  check_count(path, "mixed_image_id", content.mixed_image_ids.size(), content.count);
   for (size_t i = 0; i < content.labels.size(); ++i) {
     if (content.labels[i] < -1) {
       format::fail(ErrorKind::bad_value, {.file = path,
@@ -82,6 +83,19 @@ void write_zoo(const std::string& path, const ZooContent& content, bool force) {
   if (!content.image_ids.empty())
     tensors.push_back(TensorSource::of("image_id", one_each, content.image_ids));
   if (!content.psnr.empty()) tensors.push_back(TensorSource::of("psnr", one_each, content.psnr));
+  if (!content.mixed_image_ids.empty())
+    tensors.push_back(TensorSource::of("mixed_image_id", one_each, content.mixed_image_ids));
+  if (content.soft_label) {
+    auto fill = [&content, &path](const std::function<void(const void*, size_t)>& sink) {
+      std::vector<float> row(static_cast<size_t>(content.soft_classes));
+      for (int64_t i = 0; i < content.count; ++i) {
+        content.soft_label(i, row);
+        format::require_finite(row, format::network_place(path, i), "label_soft");
+        sink(row.data(), row.size() * sizeof(float));
+      }
+    };
+    tensors.push_back({"label_soft", Dtype::f32, {content.count, content.soft_classes}, std::move(fill)});
+  }
   write_safetensors(path, std::move(tensors), with_info(content.info, content.metadata), force);
 }
 

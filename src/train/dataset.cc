@@ -51,17 +51,31 @@ void Dataset::each_zoo(int64_t begin, int64_t end, Visit visit) const {
   }
 }
 
-std::vector<int64_t> Dataset::image_ids() const {
+template <class Id>
+std::vector<int64_t> Dataset::each_id(Id id) const {
   std::vector<int64_t> ids;
   ids.reserve(static_cast<size_t>(size_));
   each_zoo(0, size_, [&](const Zoo& zoo, int64_t begin, int64_t end) {
     PagesBehind pages(zoo);
     for (int64_t i = begin; i < end; ++i) {
-      ids.push_back(zoo.image_id(i));
+      ids.push_back(id(zoo, i));
       pages.passed(i);
     }
   });
   return ids;
+}
+
+std::vector<int64_t> Dataset::image_ids() const {
+  return each_id([](const Zoo& zoo, int64_t i) { return zoo.image_id(i); });
+}
+
+std::vector<int64_t> Dataset::mixed_image_ids() const {
+  bool any = false;
+  std::vector<int64_t> ids = each_id([&](const Zoo& zoo, int64_t i) {
+    any |= zoo.mixed_image_id(i) != zoo.image_id(i);
+    return zoo.mixed_image_id(i);
+  });
+  return any ? ids : std::vector<int64_t>{};
 }
 
 std::string Dataset::name(int64_t i) const {
@@ -76,7 +90,8 @@ std::vector<std::string> Dataset::remarks() const {
   return lines;
 }
 
-void Dataset::each_image(const std::function<void(const std::string& source, int64_t image)>& visit) const {
+void Dataset::each_image(
+    const std::function<void(const std::string& source, int64_t image, int64_t mixed)>& visit) const {
   each_zoo(0, size_, [&](const Zoo& zoo, int64_t begin, int64_t end) {
     const Json& source = zoo.info().source;
     if (!zoo.has_image_ids() || !source.is_object() || source.as_object().empty()) return;
@@ -86,20 +101,36 @@ void Dataset::each_image(const std::function<void(const std::string& source, int
     const std::string key = (hash ? *hash : images ? *images : source).dump();
     PagesBehind pages(zoo);
     for (int64_t i = begin; i < end; ++i) {
-      visit(key, zoo.image_id(i));
+      visit(key, zoo.image_id(i), zoo.mixed_image_id(i));
       pages.passed(i);
     }
   });
 }
 
+void Dataset::target(int64_t i, std::span<float> row) const {
+  const auto [zoo, index] = place(i);
+  std::fill(row.begin(), row.end(), 0.0F);
+  const auto classes = static_cast<size_t>(zoo.soft_classes());
+  if (classes > 0)
+    zoo.soft_label(index, row.first(classes));
+  else
+    row[static_cast<size_t>(labels_[static_cast<size_t>(i)])] = 1;
+}
+
 int64_t shared_images(const Dataset& a, const Dataset& b) {
   std::map<std::string, std::vector<int64_t>> known;
-  a.each_image([&](const std::string& source, int64_t image) { known[source].push_back(image); });
+  a.each_image([&](const std::string& source, int64_t image, int64_t mixed) {
+    known[source].push_back(image);
+    if (mixed != image) known[source].push_back(mixed);
+  });
   for (auto& [source, images] : known) std::sort(images.begin(), images.end());
   int64_t shared = 0;
-  b.each_image([&](const std::string& source, int64_t image) {
+  b.each_image([&](const std::string& source, int64_t image, int64_t mixed) {
     const auto found = known.find(source);
-    shared += found != known.end() && std::binary_search(found->second.begin(), found->second.end(), image);
+    if (found == known.end()) return;
+    const std::vector<int64_t>& images = found->second;
+    shared += std::binary_search(images.begin(), images.end(), image) ||
+              std::binary_search(images.begin(), images.end(), mixed);
   });
   return shared;
 }
@@ -141,6 +172,12 @@ int64_t Dataset::require_labels(int64_t classes) const {
                       : text("{}: label {} is not a class: expected 0 or more", name(i), label));
     largest = std::max(largest, label);
   }
+  for (const Zoo& zoo : zoos_) {
+    if (classes > 0 && zoo.soft_classes() > classes)
+      throw Error(ErrorKind::bad_value, text("{}: soft labels of {} classes: expected {} at most", zoo.path(),
+                                             zoo.soft_classes(), classes));
+    largest = std::max(largest, zoo.soft_classes() - 1);
+  }
   return largest + 1;
 }
 
@@ -161,23 +198,45 @@ weights::Normaliser fit_normaliser(const Part& part) {
   });
 }
 
-Reader::Reader(const Dataset& data, const weights::Normaliser& normaliser, const Augmentation& augmentation,
-               uint64_t seed)
-    : data_(data),
+Reader::Reader(const Part& part, const weights::Normaliser& normaliser,
+               const weights::Augmentation& augmentation, const weights::Mixup& mixup, uint64_t seed)
+    : data_(*part.data),
       normaliser_(normaliser),
-      augmentation_(augmentation),
-      seed_(seed),
-      layout_(symmetry::mlp_layout(data.info().arch.dims)) {}
+      augmenter_(data_.info(), augmentation, mixup, seed, data_.path()),
+      mixes_(mixup.on()) {
+  if (!mixes_) return;
+  candidates_ = part.samples;
+  std::sort(candidates_.begin(), candidates_.end());
+}
 
-void Reader::read(int64_t sample, int64_t epoch, std::span<float> scratch, std::span<float> x) const {
-  if (!augmentation_.permute) {
-    data_.read(sample, scratch);
-  } else {
-    data_.read(sample, x);
-    Rng rng(seed_, stream_id("train.permute", static_cast<uint64_t>(epoch), static_cast<uint64_t>(sample)));
-    symmetry::act(layout_, symmetry::random_element(layout_, rng), x.data(), scratch.data());
+int64_t Reader::scratch_size(int64_t classes) const noexcept {
+  return 2 * data_.info().arch.param_count() + classes;
+}
+
+void Reader::read(int64_t sample, int64_t epoch, std::span<float> scratch, std::span<float> x,
+                  std::span<float> target) const {
+  const std::span<float> first = scratch.first(x.size());
+  data_.read(sample, x);
+  if (!target.empty()) data_.target(sample, target);
+  if (mixes_) {
+    const auto found = std::lower_bound(candidates_.begin(), candidates_.end(), sample);
+    const bool among = found != candidates_.end() && *found == sample;
+    const auto partner = augmenter_.partner(epoch, sample, static_cast<int64_t>(candidates_.size()),
+                                            among ? found - candidates_.begin() : -1);
+    if (partner) {
+      const int64_t other = candidates_[static_cast<size_t>(partner->place)];
+      const std::span<float> second = scratch.subspan(x.size(), x.size());
+      data_.read(other, first);
+      augmenter_.mix(epoch, sample, partner->lambda, x, first, second);
+      if (!target.empty()) {
+        const std::span<float> row = scratch.subspan(2 * x.size(), target.size());
+        data_.target(other, row);
+        weights::mix(partner->lambda, target, row, target);
+      }
+    }
   }
-  normaliser_.apply(scratch, x);
+  augmenter_.apply(epoch, sample, x, first);
+  normaliser_.apply(x, x);
 }
 
 }  // namespace dws::train

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "format/zoo.h"
-#include "symmetry/layout.h"
+#include "weights/augment.h"
 #include "weights/normalise.h"
 
 namespace dws::train {
@@ -26,12 +26,17 @@ class Dataset {
   std::span<const int32_t> labels() const noexcept { return labels_; }  // -1 where unknown
   // Zoo::image_id() of each network, taken from the files.
   std::vector<int64_t> image_ids() const;
+  // The second image of networks that are mixtures, image_ids() of the others; empty when none is a mixture.
+  std::vector<int64_t> mixed_image_ids() const;
   std::string name(int64_t i) const;
   // Zoo::remark() of the files that have one.
   std::vector<std::string> remarks() const;
-  // Calls visit(source, image) for each network whose file says which image it is of: the same two name the
-  // same image in any file.
-  void each_image(const std::function<void(const std::string& source, int64_t image)>& visit) const;
+  // Calls visit(source, image, mixed) for each network whose file says which image it is of, and of a mixture
+  // which second one (otherwise the same): source and number name the same image in any file.
+  void each_image(
+      const std::function<void(const std::string& source, int64_t image, int64_t mixed)>& visit) const;
+  // Network i's target over `row.size()` classes: its soft label, or 1 for its label. After require_labels().
+  void target(int64_t i, std::span<float> row) const;
 
   // Network i's numbers (info().arch.param_count()). Throws Error{bad_value} naming network and tensor when
   // one is not finite.
@@ -42,7 +47,8 @@ class Dataset {
   int64_t block() const noexcept { return zoos_.front().block(); }
   // Reads every network once, so that bad numbers are found before hours of training. Throws as read() does.
   void check_values() const;
-  // Checks that every network has a label in [0, classes); `classes` 0: any. Returns the largest label + 1.
+  // Checks that every network has a label in [0, classes); `classes` 0: any. Returns the largest label + 1, or
+  // the classes of soft labels where they are more.
   // Throws Error{missing_tensor} without labels, Error{bad_value} naming the network for one out of range.
   int64_t require_labels(int64_t classes) const;
 
@@ -56,6 +62,9 @@ class Dataset {
   // Calls visit(zoo, begin, end) with the part of each zoo that networks [begin, end) are in.
   template <class Visit>
   void each_zoo(int64_t begin, int64_t end, Visit visit) const;
+  // id(zoo, number there) of every network.
+  template <class Id>
+  std::vector<int64_t> each_id(Id id) const;
 
   // What is kept a network is its label alone: memory must not grow with the zoo.
   std::vector<Zoo> zoos_;
@@ -79,25 +88,27 @@ struct Part {
 // Mean and deviation over (at most the first 10,000 networks of) the training part.
 weights::Normaliser fit_normaliser(const Part& part);
 
-// How a training network is changed before the model sees it.
-struct Augmentation {
-  bool permute = false;  // a random element of the network's symmetry group, another one in each epoch
-};
-
-// Writes network `sample` of `data`, augmented and normalised, to `x` (P). Random numbers are a function of
-// (seed, epoch, sample) alone. `scratch` (P).
+// Gives the networks of a training part to the model: mixed, augmented, normalised. Random numbers are a
+// function of (seed, epoch, sample) alone.
 class Reader {
  public:
-  Reader(const Dataset& data, const weights::Normaliser& normaliser, const Augmentation& augmentation,
-         uint64_t seed);
-  void read(int64_t sample, int64_t epoch, std::span<float> scratch, std::span<float> x) const;
+  // Partners of a mix come from `part` alone, so that nothing of another part is seen. Throws Error{usage} when
+  // these networks do not allow the augmentation.
+  Reader(const Part& part, const weights::Normaliser& normaliser, const weights::Augmentation& augmentation,
+         const weights::Mixup& mixup, uint64_t seed);
+
+  // Writes network `sample` of the data set to `x` (P) and its target to `target` (classes; empty: not
+  // wanted), mixed with the same lambda as the networks. `scratch` (scratch_size()) is overwritten.
+  void read(int64_t sample, int64_t epoch, std::span<float> scratch, std::span<float> x,
+            std::span<float> target = {}) const;
+  int64_t scratch_size(int64_t classes) const noexcept;
 
  private:
   const Dataset& data_;
   const weights::Normaliser& normaliser_;
-  Augmentation augmentation_;
-  uint64_t seed_;
-  symmetry::Layout layout_;
+  weights::Augmenter augmenter_;
+  bool mixes_;
+  std::vector<int64_t> candidates_;  // ascending, of the part, for mixing
 };
 
 }  // namespace dws::train

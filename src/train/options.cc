@@ -28,6 +28,7 @@ void TrainOptions::check() const {
           "0 to below 1");
   require(std::isfinite(adamw.weight_decay) && adamw.weight_decay >= 0, "weight-decay",
           number(adamw.weight_decay), "0 or more");
+  mixup.check();
   require(std::isfinite(checkpoint_every) && checkpoint_every >= 0, "checkpoint-every",
           number(checkpoint_every), "0 or more seconds");
 }
@@ -45,7 +46,9 @@ Json TrainOptions::to_json() const {
   json.set("clip", clip);
   json.set("ema", ema);
   json.set("label_smoothing", label_smoothing);
-  json.set("augment", augmentation.permute ? "permute" : "none");
+  json.set("augment", augmentation.str());
+  json.set("mixup", weights::to_string(mixup.kind));
+  if (mixup.on()) json.set("alpha", mixup.alpha);
   json.set("seed", seed);
   return json;
 }

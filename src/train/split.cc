@@ -5,12 +5,29 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/rng.h"
 #include "core/text.h"
 
 namespace dws::train {
+
+namespace {
+
+// Takes out the mixtures that do not belong where their first image is.
+void place_mixtures(Split& split, std::span<const int64_t> image_ids,
+                    std::span<const int64_t> mixed_image_ids) {
+  const auto first = [&](int64_t i) { return image_ids[static_cast<size_t>(i)]; };
+  const auto second = [&](int64_t i) { return mixed_image_ids[static_cast<size_t>(i)]; };
+  std::unordered_set<int64_t> training;
+  for (const int64_t i : split.train) training.insert(first(i));
+  std::erase_if(split.train, [&](int64_t i) { return !training.contains(second(i)); });
+  for (std::vector<int64_t>* part : {&split.val, &split.test})
+    std::erase_if(*part, [&](int64_t i) { return first(i) != second(i); });
+}
+
+}  // namespace
 
 SplitSizes parse_split(const std::string& list) {
   const std::vector<std::string> parts = split(list, ',');
@@ -35,7 +52,7 @@ SplitSizes parse_split(const std::string& list) {
 }
 
 Split split_by_image(std::span<const int64_t> image_ids, std::span<const int32_t> labels,
-                     const SplitSizes& sizes, uint64_t seed) {
+                     const SplitSizes& sizes, uint64_t seed, std::span<const int64_t> mixed_image_ids) {
   // Flat arrays of small numbers: a zoo may hold ten million networks.
   if (image_ids.size() > std::numeric_limits<uint32_t>::max())
     throw Error(ErrorKind::resource_limit, text("{} networks are too many to split", image_ids.size()));
@@ -91,6 +108,7 @@ Split split_by_image(std::span<const int64_t> image_ids, std::span<const int32_t
     parts[p]->insert(parts[p]->end(), networks.begin() + starts[image], networks.begin() + starts[image + 1]);
     dealt += starts[image + 1] - starts[image];
   }
+  if (!mixed_image_ids.empty()) place_mixtures(result, image_ids, mixed_image_ids);
   const char* names[3] = {"training", "validation", "test"};
   for (int p = 0; p < 3; ++p) {
     if (size[p] > 0 && parts[p]->empty())

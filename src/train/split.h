@@ -26,8 +26,13 @@ struct Split {
 
 // Deals out the images of `image_ids` (N) in an order that depends on `seed` alone and spreads each label (N,
 // may be -1) evenly. A part reaches its size by whole images, so it can be larger by one image's views.
+//
+// `mixed_image_ids` (N, or empty) names the second image of networks that are mixtures of two. A mixture is
+// used for training alone, and only when both its images are of the training part: it would show what is to be
+// judged, and what it is itself has no one answer.
+//
 // Throws Error{empty} when a part that was asked for gets nothing.
 Split split_by_image(std::span<const int64_t> image_ids, std::span<const int32_t> labels,
-                     const SplitSizes& sizes, uint64_t seed);
+                     const SplitSizes& sizes, uint64_t seed, std::span<const int64_t> mixed_image_ids = {});
 
 }  // namespace dws::train

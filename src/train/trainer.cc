@@ -46,7 +46,7 @@ Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, con
       options_(options),
       checkpoint_(std::move(checkpoint)),
       identity_(std::move(identity)),
-      reader_(*train.data, normaliser, options.augmentation, options.seed),
+      reader_(train, normaliser, options.augmentation, options.mixup, options.seed),
       optimizer_(model.params(), options.adamw),
       predictor_(model, normaliser),
       batches_(at_least_two(train), options.seed) {
@@ -76,7 +76,7 @@ Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, con
   const auto rows = static_cast<size_t>(longest);
   for (int i = 0; i < std::max(1, threads()); ++i) {
     workers_.push_back(std::make_unique<Worker>());
-    workers_.back()->raw = Buffer<float>(inputs);
+    workers_.back()->scratch = Buffer<float>(static_cast<size_t>(reader_.scratch_size(model_.output_size())));
     workers_.back()->x = Buffer<float>(inputs * rows);
     workers_.back()->targets = Buffer<float>(static_cast<size_t>(model_.output_size()) * rows);
   }
@@ -95,16 +95,15 @@ void Trainer::run_shard(int64_t shard, int64_t shards, int64_t begin, int64_t en
   const int64_t first = begin + cut(end - begin, shard, shards),
                 last = begin + cut(end - begin, shard + 1, shards);
   const int64_t count = last - first, inputs = model_.input_size(), classes = model_.output_size();
-  const auto smooth = static_cast<float>(options_.label_smoothing / static_cast<double>(classes));
-  std::fill_n(worker.targets.data(), count * classes, smooth);
-  const auto label_of = [&](int64_t i) {
-    return train_.data->labels()[static_cast<size_t>(order_[static_cast<size_t>(first + i)])];
+  const auto smooth = static_cast<float>(options_.label_smoothing / static_cast<double>(classes)),
+             rest = static_cast<float>(1 - options_.label_smoothing);
+  const auto target_of = [&](int64_t i) {
+    return std::span<float>(worker.targets.data() + i * classes, static_cast<size_t>(classes));
   };
   for (int64_t i = 0; i < count; ++i) {
-    reader_.read(order_[static_cast<size_t>(first + i)], at_.epoch, worker.raw.span(),
-                 {worker.x.data() + i * inputs, static_cast<size_t>(inputs)});
-    worker.targets[static_cast<size_t>(i * classes + label_of(i))] +=
-        static_cast<float>(1 - options_.label_smoothing);
+    reader_.read(order_[static_cast<size_t>(first + i)], at_.epoch, worker.scratch.span(),
+                 {worker.x.data() + i * inputs, static_cast<size_t>(inputs)}, target_of(i));
+    for (float& t : target_of(i)) t = smooth + rest * t;
   }
 
   Buffer<float>& gradient = gradients_[static_cast<size_t>(shard)];
@@ -126,8 +125,10 @@ void Trainer::run_shard(int64_t shard, int64_t shards, int64_t begin, int64_t en
 
   Tally& tally = tallies_[static_cast<size_t>(shard)];
   tally = {static_cast<double>(*loss.data()) * static_cast<double>(end - begin), 0, count};
+  // Of a mixture, the class it holds most of.
   for (int64_t i = 0; i < count; ++i)
-    tally.correct += argmax({logits.data() + i * classes, static_cast<size_t>(classes)}) == label_of(i);
+    tally.correct +=
+        argmax({logits.data() + i * classes, static_cast<size_t>(classes)}) == argmax(target_of(i));
   tape.backward(loss);
 }
 

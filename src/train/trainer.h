@@ -1,4 +1,4 @@
-// Training a classifier of networks.
+// Training a classifier of networks, on labels or on distributions over classes.
 //
 // A batch is cut into shards, fixed by the options and not by the machine. A shard is one thread's work: it
 // reads its networks, runs forward and backward on its own tape and leaves its gradient in its own array.
@@ -38,7 +38,8 @@ struct TrainOptions {
   double ema = 0;          // decay of the running average of parameters; 0: none
   double label_smoothing = 0;
   AdamwOptions adamw;
-  Augmentation augmentation;
+  weights::Augmentation augmentation;
+  weights::Mixup mixup;
   uint64_t seed = 0;
   double checkpoint_every = 30;  // seconds between checkpoints; 0: after every step. Does not change results
   // Throws Error{usage} for values that make no sense.
@@ -77,7 +78,7 @@ class Trainer {
  private:
   struct Worker {
     Tape<float> tape;
-    Buffer<float> raw, x, targets;
+    Buffer<float> scratch, x, targets;
   };
   struct Position {
     int64_t epoch = 0, step = 0, step_in_epoch = 0;  // done so far

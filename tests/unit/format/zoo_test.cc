@@ -100,6 +100,45 @@ TEST(Zoo, RefusesAnIndexOrAnArrayThatDoesNotFit) {
       ErrorKind::internal, [&] { zoo.read(0, shorter); }, "expected 13, got 12");
 }
 
+TEST(Zoo, SoftLabelsAndMixturesRoundTrip) {
+  const TempDir dir;
+  SmallZoo small;
+  const std::vector<int64_t> labels = {1, 0, 1}, ids = {4, 5, 9}, mixed = {4, 9, 4};
+  small.content.labels = labels;
+  small.content.image_ids = ids;
+  small.content.mixed_image_ids = mixed;
+  small.content.soft_classes = 2;
+  small.content.soft_label = [](int64_t i, std::span<float> row) {
+    row[0] = 0.25f * static_cast<float>(i);
+    row[1] = 1 - row[0];
+  };
+  write_zoo(dir / "z", small.content, false);
+  const Zoo zoo = Zoo::open(dir / "z");
+  ASSERT_EQ(zoo.soft_classes(), 2);
+  for (int64_t i = 0; i < 3; ++i) {
+    float row[2];
+    zoo.soft_label(i, row);
+    EXPECT_EQ(row[0], 0.25f * static_cast<float>(i));
+    EXPECT_EQ(zoo.mixed_image_id(i), mixed[static_cast<size_t>(i)]);
+  }
+  std::vector<float> wrong(3);
+  expect_error(ErrorKind::internal, [&] { zoo.soft_label(0, wrong); });
+  const std::vector<int64_t> two = {0, 1};
+  small.content.mixed_image_ids = two;
+  expect_error(
+      ErrorKind::size_mismatch, [&] { write_zoo(dir / "y", small.content, false); }, "mixed_image_id");
+}
+
+TEST(Zoo, WithoutMixturesTheSecondImageIsTheFirst) {
+  const TempDir dir;
+  SmallZoo small;
+  const std::vector<int64_t> ids = {4, 5, 9};
+  small.content.image_ids = ids;
+  write_zoo(dir / "z", small.content, false);
+  EXPECT_EQ(Zoo::open(dir / "z").mixed_image_id(2), 9);
+  EXPECT_EQ(Zoo::open(dir / "z").soft_classes(), 0);
+}
+
 TEST(ZooWriter, RefusesNothing) {
   const TempDir dir;
   expect_error(ErrorKind::empty, [&] { write_zoo(dir / "z", SmallZoo(0).content, false); });
@@ -234,6 +273,33 @@ TEST_F(ZooRefused, LabelsThatAreFloats) {
   auto tensors = good_tensors();
   tensors.push_back({"label", {4}});
   refuse(ErrorKind::unknown_dtype, tensors, "(tensor 'label'): expected I64, got F32");
+}
+
+TEST_F(ZooRefused, SoftLabelsOfAnotherShape) {
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{4}, {3, 2}, {4, 0}, {4, 1, 2}}) {
+    auto tensors = good_tensors();
+    tensors.push_back({"label_soft", shape});
+    refuse(ErrorKind::size_mismatch, tensors, "(tensor 'label_soft'): expected (4, classes)");
+  }
+}
+
+TEST_F(ZooRefused, SoftLabelsThatAreNoDistribution) {
+  for (const auto& [row, words] : {std::pair{std::vector<float>{0.5f, 0.25f}, "got a sum of 0.75"},
+                                   {{1.5f, -0.5f}, "a negative one or NaN"},
+                                   {{NAN, 1.0f}, "a negative one or NaN"}}) {
+    auto tensors = good_tensors();
+    OwnedTensor soft("label_soft", {4, 2});
+    soft.values = {1, 0, 0.5f, 0.5f, row[0], row[1], 0, 1};
+    tensors.push_back(soft);
+    refuse(ErrorKind::bad_value, tensors, "row of network 2 (tensor 'label_soft')");
+    refuse(ErrorKind::bad_value, tensors, words);
+  }
+}
+
+TEST_F(ZooRefused, SecondImagesThatAreFloats) {
+  auto tensors = good_tensors();
+  tensors.push_back({"mixed_image_id", {4}});
+  refuse(ErrorKind::unknown_dtype, tensors, "(tensor 'mixed_image_id'): expected I64, got F32");
 }
 
 class ZooLabels : public ZooRefused {

@@ -108,5 +108,33 @@ TEST(Split, Parse) {
     testing::expect_error(ErrorKind::usage, [&] { parse_split(bad); });
 }
 
+TEST(Split, MixturesShowNothingOfAnotherPart) {
+  Networks n = networks(60, 1, 3);
+  std::vector<int64_t> mixed = n.images;
+  for (int64_t i = 0; i < 60; ++i) {  // a mixture of each image with the next but six
+    n.images.push_back(n.images[static_cast<size_t>(i)]);
+    n.labels.push_back(n.labels[static_cast<size_t>(i)]);
+    mixed.push_back(n.images[static_cast<size_t>((i + 7) % 60)]);
+  }
+  const Split s = split_by_image(n.images, n.labels, {0.6, 0.2, 0.2}, 5, mixed);
+  std::set<int64_t> training;
+  int64_t mixtures = 0;
+  for (const int64_t i : s.train) training.insert(n.images[static_cast<size_t>(i)]);
+  for (const int64_t i : s.train) {
+    EXPECT_TRUE(training.contains(mixed[static_cast<size_t>(i)]));
+    mixtures += i >= 60;
+  }
+  EXPECT_TRUE(mixtures > 10 && mixtures < 36) << mixtures;
+  for (const auto* part : {&s.val, &s.test}) {
+    EXPECT_EQ(part->size(), 12u);
+    for (const int64_t i : *part) {
+      EXPECT_LT(i, 60);
+      EXPECT_FALSE(training.contains(n.images[static_cast<size_t>(i)]));
+    }
+  }
+  // The images are dealt out as without mixtures.
+  EXPECT_EQ(split_by_image(n.images, n.labels, {0.6, 0.2, 0.2}, 5).val.size(), 24u);
+}
+
 }  // namespace
 }  // namespace dws::train

@@ -72,6 +72,7 @@ struct ZooOptions {
   std::vector<int64_t> dims{2, 4, 3};
   int64_t bad_network = -1;  // gets a NaN
   int64_t first_image = 0;
+  bool soft = false;  // mixtures: 3/4 of the label, 1/4 of the next, of the image and the next
 };
 
 // Random networks whose mean number depends on the label.
@@ -102,6 +103,18 @@ inline void make_zoo(const std::string& path, const ZooOptions& options) {
   content.count = options.count;
   if (options.labels) content.labels = labels;
   content.image_ids = images;
+  content.info.source = Json::object({{"images", Json("digits")}});
+  std::vector<int64_t> mixed;
+  for (const int64_t image : images) mixed.push_back(image + 1);
+  if (options.soft) {
+    content.mixed_image_ids = mixed;
+    content.soft_classes = options.classes + 1;
+    content.soft_label = [&](int64_t i, std::span<float> row) {
+      std::fill(row.begin(), row.end(), 0.0F);
+      row[static_cast<size_t>(labels[static_cast<size_t>(i)])] = 0.75F;
+      row[static_cast<size_t>(labels[static_cast<size_t>(i)]) + 1] = 0.25F;
+    };
+  }
   content.context = &context;
   content.network = [](const void* c, int64_t i) {
     const auto* here = static_cast<const Context*>(c);

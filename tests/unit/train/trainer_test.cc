@@ -25,7 +25,9 @@ TrainOptions quick() {
   options.lr = 0.02;
   options.ema = 0.9;
   options.label_smoothing = 0.1;
-  options.augmentation.permute = true;
+  options.augmentation = weights::parse_augmentation(
+      "permute,sign,phase,noise=0.1,dropout=0.05,rotate=15,translate=0.1,zoom=0.1,reflect", "x");
+  options.mixup = {weights::MixupKind::permuted, 0.4};
   options.seed = 7;
   options.checkpoint_every = 1e9;
   return options;
@@ -67,7 +69,8 @@ TEST(Trainer, LearnsToTellClassesApart) {
   TrainOptions options = quick();
   options.epochs = 15;
   options.ema = 0;
-  options.augmentation.permute = false;
+  options.augmentation = {};
+  options.mixup = {};
   Trainer& trainer = bench.start(options);
   std::vector<EpochRecord> records;
   const TrainResult result = trainer.run([&](const EpochRecord& r) { records.push_back(r); });
@@ -178,7 +181,8 @@ TEST(Trainer, BufferMovesByTheMeanOverShards) {
   options.batch = 64;
   options.shards = 2;
   options.lr = 1e-12;
-  options.augmentation.permute = false;
+  options.augmentation = {};
+  options.mixup = {};
   Trainer& trainer = bench.start(options);
   const std::vector<float> w = [&] {
     auto v = bench.model.params().value(0);
@@ -200,6 +204,45 @@ TEST(Trainer, BufferMovesByTheMeanOverShards) {
   for (size_t c = 0; c < 8; ++c)
     worst = std::max(worst, std::abs(bench.model.params().buffer(0).data[c] - 0.1 * mean[c]));
   EXPECT_TRUE(worst <= 1e-5) << worst;
+}
+
+TEST(Trainer, MixedNetworksLearnFromMixedTargets) {
+  // At random parameters and a rate of nothing the loss is the cross-entropy against the mixed targets.
+  Bench bench({.count = 48}, 0);
+  bench.val.samples.clear();
+  TrainOptions options = quick();
+  options.augmentation = {};
+  options.label_smoothing = 0;
+  options.epochs = 1;
+  options.batch = 48;
+  options.shards = 1;
+  options.lr = 1e-12;
+  const TrainResult result = bench.start(options).run();
+  const Reader reader(bench.train, bench.normaliser, options.augmentation, options.mixup, options.seed);
+  const int64_t params = bench.data.info().arch.param_count(), count = bench.train.size();
+  std::vector<float> x(static_cast<size_t>(count * params)), targets(static_cast<size_t>(count * 3)),
+      scratch(static_cast<size_t>(reader.scratch_size(3))), stats(16);
+  int64_t soft = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const std::span<float> row(targets.data() + 3 * i, 3);
+    reader.read(bench.train.samples[static_cast<size_t>(i)], 0, scratch,
+                {x.data() + i * params, static_cast<size_t>(params)}, row);
+    soft += *std::max_element(row.begin(), row.end()) < 0.99F;
+  }
+  Tape<float> tape;
+  tape.set_training(true);
+  const Var<float> logits = bench.model.forward(tape, {x.data(), Shape{count, params}}, stats.data());
+  double loss = 0;
+  int64_t correct = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const std::span<const float> z(logits.data() + 3 * i, 3), row(targets.data() + 3 * i, 3);
+    for (int64_t k = 0; k < 3; ++k)
+      loss += static_cast<double>(row[static_cast<size_t>(k)]) * cross_entropy(z, k);
+    correct += argmax(z) == argmax(row);
+  }
+  EXPECT_NEAR(result.train.loss, loss, 1e-3 * loss);
+  EXPECT_EQ(result.train.correct, correct);
+  EXPECT_GT(soft, count / 4);
 }
 
 TEST(Trainer, EveryOptionMatters) {
@@ -227,6 +270,8 @@ TEST(Trainer, EveryOptionMatters) {
   matters("weight_decay", [](TrainOptions& o) { o.adamw.weight_decay = 0.1; });
   matters("amsgrad", [](TrainOptions& o) { o.adamw.amsgrad = true; });
   matters("augment", [](TrainOptions& o) { o.augmentation.permute = false; });
+  matters("mixup", [](TrainOptions& o) { o.mixup.kind = weights::MixupKind::direct; });
+  matters("alpha", [](TrainOptions& o) { o.mixup.alpha = 1; });
   matters("seed", [](TrainOptions& o) { o.seed = 8; });
 }
 
