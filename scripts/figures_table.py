@@ -104,6 +104,16 @@ def require_bar_70k(data, rows):
         raise Failure(f"a model's summary is not whole: {type(e).__name__} {e}") from None
 
 
+def without_folders(summary):
+    """A step's summary as if it had been run beside its files: where they lay is nobody's business."""
+    recipe = summary["recipe"]
+    words = recipe["command"].split(" ")
+    recipe["command"] = " ".join(os.path.basename(word) for word in words)
+    recipe["inputs"] = {os.path.basename(name): checksum for name, checksum in recipe["inputs"].items()}
+    summary["output"] = os.path.basename(summary["output"])
+    return summary
+
+
 def read_rows(work):
     """For each NAME of models.txt ("NAME<tab>label") NAME.json, the summary that dws train printed."""
     rows = []
@@ -134,8 +144,11 @@ def collect_70k(work, out, data):
     """The summaries of the fits and alignments of both zoos, and of the models, beside the published figures."""
     if data not in PUBLISHED:
         raise Failure(f"no data set {data!r}: expected {' or '.join(PUBLISHED)}")
-    summary = {part: {step: last_json_line(os.path.join(work, f"{data}_inr_{part}{suffix}.json"))
-                      for step, suffix in (("fit", ""), ("align", "_aligned"))} for part in ("train", "test")}
+    try:
+        summary = {part: {step: without_folders(last_json_line(os.path.join(work, f"{data}_inr_{part}{suffix}.json")))
+                          for step, suffix in (("fit", ""), ("align", "_aligned"))} for part in ("train", "test")}
+    except (KeyError, TypeError, AttributeError) as e:
+        raise Failure(f"the summary of a zoo is not whole: {type(e).__name__} {e}") from None
     rows = read_rows(work)
     require_bar_70k(data, rows)
     for row in rows:

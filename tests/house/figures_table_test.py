@@ -130,10 +130,11 @@ class Figures70k(FiguresTable):
         super().setUp()
         self.rows(self.ROWS)
         for part, count in (("train", 60000), ("test", 10000)):
+            made = {"output": "there/zoo", "recipe": {"command": "dws fit there/images -o there/zoo", "inputs": {"there/images": "0"}}}
             self.write(f"work/{self.DATA}_inr_{part}.json",
-                       json.dumps({"networks": count, "resumed": count // 2, "psnr_mean": 25.5, "seconds": count / 50}) + "\n")
+                       json.dumps({**made, "networks": count, "resumed": count // 2, "psnr_mean": 25.5, "seconds": count / 50}) + "\n")
             self.write(f"work/{self.DATA}_inr_{part}_aligned.json",
-                       json.dumps({"networks": count, "cosine_before": 0.0, "cosine_after": 0.5, "seconds": count / 1000}) + "\n")
+                       json.dumps({**made, "networks": count, "cosine_before": 0.0, "cosine_after": 0.5, "seconds": count / 1000}) + "\n")
 
     def rows(self, rows):
         self.write("work/models.txt", "".join(f"{name}\tthe {name}\n" for name, _ in rows))
@@ -159,6 +160,8 @@ class Figures70k(FiguresTable):
                       "mean PSNR 25.5 dB, at 25.0 networks/s (46.7 min); alignment to the first training network 1.2 min, mean "
                       "cosine 0.00 before and 0.50 after; ", text)
         self.assertNotIn("official split", text)
+        with open(self.results, encoding="utf-8") as f:
+            self.assertNotIn("there/", f.read())
 
     def test_dws_must_be_25_points_above_both(self):
         """Here the bar is a figure of its own."""
