@@ -180,7 +180,7 @@ def table_70k(figures):
                      for key in ("cosine_before", "cosine_after"))
     lines += ["", f"{train:,} networks to train on, {val:,} to choose the epoch by, {test:,} of other images to test on; "
                   f"{count:,} fits, mean PSNR {psnr:.1f} dB, at {rate:.1f} networks/s ({minutes(count / rate)}); alignment to "
-                  f"the first training network {minutes(sum(a['seconds'] for a in aligned))}, mean cosine {before:.2f} before "
+                  f"the first training network {minutes(sum(a['seconds'] for a in aligned))}, mean cosine {round(before, 2) + 0.0:.2f} before "
                   f"and {after:.2f} after; {figures['cores']} cores ({figures['processor']}).",
               "", "Published: Navon et al., ICML 2023, on their own fits of these images."
                   + SPLIT_REMARK[figures["data"]]]
