@@ -6,7 +6,7 @@ usage: check_readme.py DWS [README]      DWS: the built program; README: README.
 
 A fenced block of ```sh that follows a line `<!-- run -->` is run by bash, with -euo pipefail and DWS's folder first on
 the PATH; with `<!-- run exit 2 -->` it must end with that code. All blocks run one after the other in one temporary folder,
-in which tests/ and scripts/ are this repository's. A block's output is shown when it fails.
+in which tests/, scripts/ and models/ are this repository's. A block's output is shown when it fails.
 """
 import os
 import re
@@ -54,7 +54,7 @@ def find_blocks(text):
 def run_blocks(blocks, path, out=sys.stdout):
     """Runs the blocks with `path` first on the PATH; False at the first that does not end as it should."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("tests", "scripts"):
+        for name in ("tests", "scripts", "models"):
             os.symlink(os.path.realpath(os.path.join(ROOT, name)), os.path.join(folder, name))
         env = {**os.environ, "PATH": path + os.pathsep + os.environ["PATH"]}
         for line, commands, expected in blocks:

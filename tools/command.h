@@ -18,6 +18,7 @@ struct Globals {
 // A verb adds its subcommand and options to `app` and, when chosen, leaves its work in `run` (exit code 0 or
 // 1; errors are thrown as dws::Error and caught once in main).
 using Run = std::function<int()>;
+void register_align(CLI::App& app, const Globals& globals, Run& run);
 void register_augment(CLI::App& app, const Globals& globals, Run& run);
 void register_bench(CLI::App& app, const Globals& globals, Run& run);
 void register_classify(CLI::App& app, const Globals& globals, Run& run);

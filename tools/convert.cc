@@ -220,8 +220,9 @@ void Convert::write_singles(const Joined& joined, ZooInfo info) const {
     info.summary = Json::object({{"networks", Json(1)}});
     if (psnr) info.summary = psnr_summary({*psnr});
     info.summary.set("image_id", place.image_id);
-    write_network((fs::path(temporary) / name).string(), info, {numbers, joined.numbers.size()}, {}, false);
     const int64_t label = zoo.has_labels() ? zoo.label(place.index) : -1;
+    if (label >= 0) info.summary.set("label", label);
+    write_network((fs::path(temporary) / name).string(), info, {numbers, joined.numbers.size()}, {}, false);
     table += text("{},{},{}\n", name, label < 0 ? std::string() : text("{}", label), place.image_id);
   }
   write_text((fs::path(temporary) / "labels.csv").string(), table, false);

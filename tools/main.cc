@@ -125,6 +125,7 @@ void register_verbs(CLI::App& app, const Globals& globals, Run& run) {
   register_render(app, globals, run);
   register_train(app, globals, run);
   register_classify(app, globals, run);
+  register_align(app, globals, run);
   register_inspect(app, globals, run);
   register_convert(app, globals, run);
   register_augment(app, globals, run);

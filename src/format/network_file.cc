@@ -117,10 +117,23 @@ std::optional<float> NetworkFile::psnr() const {
   return static_cast<float>(value->as_double());
 }
 
-std::optional<int64_t> NetworkFile::image_id() const {
-  const Json* value = summary("image_id");
+std::optional<int64_t> NetworkFile::integer(std::string_view key) const {
+  const Json* value = summary(key);
   if (!value || !value->is_integer()) return {};
-  return value->as_int();
+  try {
+    return value->as_int();
+  } catch (const Error&) {
+    return {};  // beyond 64 bits with a sign: no number of ours
+  }
+}
+
+std::optional<int64_t> NetworkFile::image_id() const {
+  return integer("image_id");
+}
+
+std::optional<int64_t> NetworkFile::label() const {
+  const std::optional<int64_t> value = integer("label");
+  return value && *value >= 0 ? value : std::nullopt;
 }
 
 void NetworkFile::read(std::span<float> out, bool finite) const {
@@ -144,6 +157,8 @@ class SingleZoo : public ZooSource {
   const ZooInfo& info() const noexcept override { return network_.info(); }
   int64_t size() const noexcept override { return 1; }
   std::string name(int64_t) const override { return network_.path(); }
+  bool has_labels() const noexcept override { return network_.label().has_value(); }
+  int64_t label(int64_t) const override { return network_.label().value_or(-1); }
   int64_t image_id(int64_t i) const override { return network_.image_id().value_or(i); }
   bool has_image_ids() const noexcept override { return network_.image_id().has_value(); }
   std::optional<float> psnr(int64_t) const override { return network_.psnr(); }

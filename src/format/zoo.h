@@ -53,6 +53,7 @@ struct ZooInfo {
   Json source;           // file names, hashes
   Json fit;              // recipe: steps, lr, seed, ...
   Json summary;          // PSNR mean, min, max
+  Json align;            // to which network, and how, where the zoo was moved into a common basis
   Json to_json() const;
   static ZooInfo from_json(const Json& json, const std::string& file);  // throws Error{bad_schema}
   // Throws Error{mismatch} saying what differs when networks of `other` cannot stand in one data set with

@@ -108,8 +108,10 @@ ZooInfo read_info(const Json& json) {
   if (images && info.fourier_features == 0 && info.arch.dims.front() != 2) {
     bad(text("arch: expected 2 inputs, column and row of an image, got {}", info.arch.dims.front()));
   }
-  for (auto [key, target] :
-       {std::pair{"source", &info.source}, {"fit", &info.fit}, {"summary", &info.summary}}) {
+  for (auto [key, target] : {std::pair{"source", &info.source},
+                             {"fit", &info.fit},
+                             {"summary", &info.summary},
+                             {"align", &info.align}}) {
     if (const Json* value = json.find(key)) *target = *value;
   }
   return info;
@@ -145,6 +147,7 @@ Json ZooInfo::to_json() const {
   if (!source.is_null()) json.set("source", source);
   if (!fit.is_null()) json.set("fit", fit);
   if (!summary.is_null()) json.set("summary", summary);
+  if (!align.is_null()) json.set("align", align);
   return json;
 }
 

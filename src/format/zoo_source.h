@@ -56,6 +56,7 @@ class NetworkFile {
   // What the summary of a network's own file says; nothing in a file taken from elsewhere.
   std::optional<float> psnr() const;
   std::optional<int64_t> image_id() const;
+  std::optional<int64_t> label() const;
 
  private:
   struct Layer {
@@ -66,6 +67,7 @@ class NetworkFile {
   void collect_layers();
   void read_info();
   const Json* summary(std::string_view key) const;
+  std::optional<int64_t> integer(std::string_view key) const;
 
   Safetensors file_;
   ZooInfo info_;

@@ -13,7 +13,11 @@ diff -r a b
 diff -r a c
 "$dws" inspect again.safetensors --json | grep -o '"psnr":{[^}]*}' >again.txt
 "$dws" inspect zoo.safetensors --json | grep -o '"psnr":{[^}]*}' | diff again.txt -
-# Also without the table: files say which image they are of.
+# Also without the table: files say which image they are of, and of which class it is.
+"$dws" train --data zoo.safetensors -o model.safetensors --epochs 1 --hidden 4 --layers 1 -q >/dev/null
+"$dws" classify -m model.safetensors a --json -q | tail -n 1 | sed 's/,"recipe".*//' >folder.txt
+grep -q '"networks":21,"labelled":21,' folder.txt
+"$dws" classify -m model.safetensors a/*.safetensors --json -q | tail -n 1 | sed 's/,"recipe".*//' | diff folder.txt -
 "$dws" convert a/network_000003.safetensors a/network_000005.safetensors -o two.safetensors -q
 "$dws" inspect two.safetensors --json | grep -q '"images":2'
 "$dws" convert joined.safetensors --range 5:15 --limit 4 -o part.safetensors -q

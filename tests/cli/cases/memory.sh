@@ -1,5 +1,5 @@
-# The memory of classify does not grow with its input: what a small zoo takes and a few MB more is enough for a zoo,
-# and for a list of names, that would not fit into those.
+# The memory of classify, and of align, does not grow with its input: what a small zoo takes and a few MB more is enough
+# for a zoo, and for a list of names, that would not fit into those.
 if grep -q __asan_init "$dws" || grep -q __tsan_init "$dws"; then
   echo "a sanitizer's own memory hides the program's"
   exit 0
@@ -27,3 +27,7 @@ echo large.safetensors | limited $((small + 8192)) | wc -l | grep -qx 6000
 for i in $(seq 6000); do echo nets/network_000000.safetensors; done | limited $((small + 8192)) | wc -l | grep -qx 6000
 # The limit is felt.
 ! echo zoo.safetensors | limited $((small / 2)) >/dev/null 2>err.txt
+
+# Nor does that of align: the networks go through a file.
+(ulimit -d $((small + 8192)) && "$dws" align --ref zoo.safetensors large.safetensors --max-sweeps 1 -o aligned.safetensors -q --threads 1 >/dev/null)
+"$dws" inspect aligned.safetensors --json | grep -q '"networks":6000'

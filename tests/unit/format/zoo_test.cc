@@ -370,6 +370,25 @@ TEST(Zoo, HalfPrecisionIsReadAsFloat) {
   EXPECT_EQ(read_network(Zoo::open(dir / "z"), 1), (std::vector<float>{2, 4}));
 }
 
+TEST(Zoo, ASingleNetworkKnowsItsLabelAndImage) {
+  const TempDir dir;
+  struct Case {
+    Json label;
+    int64_t expected, image;
+  };
+  // What is no number of ours counts as not said.
+  for (const auto& [label, expected, image] :
+       {Case{7, 7, 7}, {0, 0, 0}, {-1, -1, -1}, {2.5, -1, 0}, {"7", -1, 0}, {~uint64_t{0}, -1, 0}}) {
+    ZooInfo info = small_info();
+    info.summary = Json::object({{"networks", 1}, {"label", label}, {"image_id", label}});
+    write_network(dir / "n", info, std::vector<float>(13, 1.f), {}, true);
+    const Zoo zoo = Zoo::open(dir / "n");
+    EXPECT_EQ(zoo.has_labels(), expected >= 0) << label.dump();
+    EXPECT_EQ(zoo.label(0), expected) << label.dump();
+    EXPECT_EQ(zoo.image_id(0), image) << label.dump();
+  }
+}
+
 TEST(Zoo, AModelFileIsNamedAsSuch) {
   const TempDir dir;
   write_tensors(dir / "m", {{"head.weight", {2, 3}}}, {{"dws.model", "{}"}});

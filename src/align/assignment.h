@@ -1,0 +1,39 @@
+// The linear assignment problem: n rows, n columns, one column a row, the sum of the chosen gains as large as it
+// can be.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace dws::align {
+
+// A solution with its proof: gain(i, j) <= row_dual[i] + column_dual[j] everywhere, with equality on the chosen
+// pairs (both up to float64 rounding), so that the sum of the duals bounds every assignment from above and this
+// one reaches it.
+struct Assignment {
+  std::vector<int32_t> column;                // (n) the column of each row
+  std::vector<double> row_dual, column_dual;  // (n)
+  double objective = 0;                       // sum of the chosen gains, added up in float64
+};
+
+// Shortest augmenting paths with duals (Jonker and Volgenant, "A shortest augmenting path algorithm for dense and
+// sparse linear assignment problems", Computing 38, 1987): O(n^3) at worst. Gains are float32, duals float64.
+// Keeps its scratch from call to call; one thread at a time.
+class AssignmentSolver {
+ public:
+  // gain (n, n) row-major. The same gains give the same columns, ties included. The result stands until the
+  // next call. Throws Error{bad_value} when a gain is not finite.
+  const Assignment& solve(int64_t n, std::span<const float> gain);
+
+ private:
+  void reduce(int64_t n, const float* gain);
+  void augment(int64_t n, const float* gain, int32_t start);
+
+  Assignment result_;
+  std::vector<int32_t> row_of_, from_, visited_;
+  std::vector<double> distance_;
+  std::vector<uint8_t> done_;
+};
+
+}  // namespace dws::align

@@ -1,0 +1,167 @@
+// dws align: networks moved into the basis of another one.
+#include <algorithm>
+#include <memory>
+
+#include "align/align_zoo.h"
+#include "command.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "format/safetensors.h"
+#include "format/zoo.h"
+#include "output.h"
+
+namespace dws::tools {
+namespace {
+
+struct Align {
+  explicit Align(const Globals& g) : globals(g) {}
+  const Globals& globals;
+  std::vector<std::string> inputs;
+  std::string ref, out, groups;
+  int64_t ref_index = 0;
+  align::MatchOptions options;
+  bool force = false, json = false;
+
+  int run();
+  void name_inputs();
+  bool choose_signs(const ZooInfo& info) const;
+  void print_result(const align::AlignSummary& summary, const Json& made) const;
+  const std::string& moved() const { return inputs.front(); }
+};
+
+// After this `ref` is the reference and inputs the one file to move.
+void Align::name_inputs() {
+  if (ref.empty()) {
+    if (inputs.size() != 2)
+      throw Error(ErrorKind::usage,
+                  text("align: expected two files, or one and --ref, got {}", inputs.size()),
+                  "dws align A B -o OUT moves B; dws align --ref A ZOO -o OUT moves every network of ZOO");
+    ref = inputs.front();
+    inputs.erase(inputs.begin());
+  }
+  if (inputs.size() != 1)
+    throw Error(ErrorKind::usage, text("align: expected one file besides --ref, got {}", inputs.size()),
+                "join zoos with dws convert first");
+}
+
+bool Align::choose_signs(const ZooInfo& info) const {
+  if (groups.empty()) return align::has_signs(info);
+  bool perm = false, sign = false;
+  for (const std::string& word : split(groups, ',')) {
+    if (word != "perm" && word != "sign")
+      throw Error(ErrorKind::usage, text("--groups: unknown group '{}'", escaped(word)),
+                  "use perm or perm,sign");
+    perm = perm || word == "perm";
+    sign = sign || word == "sign";
+  }
+  if (!perm)
+    throw Error(ErrorKind::usage, text("--groups {}: neurons cannot be matched without perm", groups),
+                "use perm,sign");
+  return sign;
+}
+
+// The recipe of the file that is moved, so that its history is not lost; null where it has none.
+Json earlier_recipe(const std::string& path) {
+  try {
+    const Safetensors file = Safetensors::open(path);
+    const std::string* made = file.meta("dws.recipe");
+    return made ? Json::parse(*made, path + ": metadata dws.recipe") : Json();
+  } catch (const Error&) {
+    return {};  // a folder, or a recipe that another program wrote
+  }
+}
+
+int Align::run() {
+  name_inputs();
+  require_writable(out, force);
+  const Zoo reference = Zoo::open(ref), zoo = Zoo::open(moved());
+  if (!warn_if_assumed(reference)) warn_if_assumed(zoo);
+  for (const Zoo* one : {&reference, &zoo})
+    if (!one->remark().empty()) log_warn(one->remark());
+  if (ref_index >= reference.size())
+    throw Error(ErrorKind::usage,
+                text("--ref-index {}: {} holds {} networks, from 0", ref_index, ref, reference.size()),
+                text("give a number up to {}", reference.size() - 1));
+  reference.info().require_same_network(zoo.info(), ref, moved());
+  options.signs = choose_signs(zoo.info());
+  std::vector<float> target(static_cast<size_t>(reference.info().arch.param_count()));
+  reference.read(ref_index, target);
+
+  Json made = recipe(globals, ref == moved() ? inputs : std::vector<std::string>{ref, moved()});
+  align::AlignOutput output;
+  output.path = out;
+  output.force = force;
+  output.settings = Json::object();
+  output.settings.set("file", ref.substr(ref.find_last_of('/') + 1));
+  output.settings.set("hash", made.at("inputs").at(ref));
+  output.settings.set("index", ref_index);
+  output.settings.set("method", "weights");
+  output.settings.set("groups", options.signs ? Json::array({"perm", "sign"}) : Json::array({"perm"}));
+  output.settings.set("max_sweeps", options.max_sweeps);
+  output.settings.set("seed", options.seed);
+  Json written = made;
+  if (Json before = earlier_recipe(moved()); !before.is_null()) written.set("before", std::move(before));
+  output.metadata = {{"dws.recipe", written.dump()}};
+  print_result(align::align_zoo(zoo, target, options, output), made);
+  return 0;
+}
+
+void Align::print_result(const align::AlignSummary& summary, const Json& made) const {
+  const double rate = summary.seconds > 0 ? static_cast<double>(summary.networks) / summary.seconds : 0;
+  if (!json) {
+    print(
+        text("{}: {} networks, cosine to {}#{} {:.4f} before, {:.4f} after, {:.1f} sweeps, {:.1f} s, {:.0f} "
+             "networks/s",
+             out, summary.networks, ref, ref_index, summary.cosine_before, summary.cosine_after,
+             summary.sweeps_mean, summary.seconds, rate));
+    return;
+  }
+  Json line = Json::object();
+  line.set("schema", "dws.align/1");
+  line.set("output", out);
+  line.set("networks", summary.networks);
+  line.set("groups", options.signs ? Json::array({"perm", "sign"}) : Json::array({"perm"}));
+  line.set("cosine_before", summary.cosine_before);
+  line.set("cosine_after", summary.cosine_after);
+  line.set("sweeps_mean", summary.sweeps_mean);
+  line.set("sweeps_max", summary.sweeps_max);
+  line.set("seconds", summary.seconds);
+  line.set("networks_per_second", rate);
+  line.set("recipe", made);
+  print(line.dump());
+}
+
+}  // namespace
+
+void register_align(CLI::App& app, const Globals& globals, Run& run) {
+  auto command = std::make_shared<Align>(globals);
+  CLI::App* verb = app.add_subcommand("align", "move networks into the basis of another one");
+  verb->footer(
+      "Each network keeps its function; the neurons are put in the order (and sign) in which its weights are "
+      "most\n"
+      "like the reference's.\n"
+      "Example:\n  dws align a.safetensors b.safetensors -o b_like_a.safetensors\n"
+      "  dws align --ref train.safetensors --ref-index 7 zoo.safetensors -o aligned.safetensors");
+  Align& a = *command;
+  verb->add_option("FILE", a.inputs, "A and B, or with --ref the zoo to move")->required();
+  verb->add_option("-o,--output", a.out, "the network or zoo to write")->required();
+  verb->add_option("--ref", a.ref, "the network that stays: a single one's file, or a zoo with --ref-index");
+  verb->add_option("--ref-index", a.ref_index, "which network of the reference's zoo")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb->add_option(
+      "--groups", a.groups,
+      "perm, or perm,sign: neurons are reordered, and negated too [perm,sign for siren and tanh]");
+  verb->add_option("--max-sweeps", a.options.max_sweeps, "at most this many rounds over the layers")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--seed", a.options.seed, "seed of the order in which layers are visited")
+      ->capture_default_str();
+  verb->add_flag("--force", a.force, "overwrite the output");
+  verb->add_flag("--json", a.json, "summary as JSON");
+  verb->callback([command, &run] { run = [command] { return command->run(); }; });
+}
+
+}  // namespace dws::tools
