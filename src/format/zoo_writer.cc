@@ -90,7 +90,7 @@ void write_zoo(const std::string& path, const ZooContent& content, bool force) {
       std::vector<float> row(static_cast<size_t>(content.soft_classes));
       for (int64_t i = 0; i < content.count; ++i) {
         content.soft_label(i, row);
-        format::require_finite(row, format::network_place(path, i), "label_soft");
+        format::require_finite(row, {path, i}, "label_soft");
         sink(row.data(), row.size() * sizeof(float));
       }
     };

@@ -162,8 +162,9 @@ TEST(Dataset, ReadsSoftLabelsAndMixtures) {
   EXPECT_EQ(data.mixed_image_ids()[1], 1);
   EXPECT_EQ(data.mixed_image_ids()[5], 2);
   EXPECT_TRUE(Dataset::open({dir / "hard"}).mixed_image_ids().empty());
-  EXPECT_EQ(data.image_keys(5).size(), 2u);
-  EXPECT_EQ(data.image_keys(1).size(), 1u);
+  int mixtures = 0;
+  data.each_image([&](const std::string&, int64_t image, int64_t mixed) { mixtures += image != mixed; });
+  EXPECT_EQ(mixtures, 4);
 }
 
 TEST(Dataset, FindsBothImagesOfAMixtureInAnotherFile) {
