@@ -7,36 +7,48 @@
 #include "command.h"
 #include "core/error.h"
 #include "core/interrupt.h"
-#include "core/parallel.h"
 #include "core/text.h"
 #include "kernels/isa.h"
-#include "kernels/peak.h"
 
 namespace dws::tools {
 namespace {
 
 std::vector<BenchCase> all_cases() {
   std::vector<BenchCase> cases;
-  for (const auto& list : {bench_machine(), bench_matmul(), bench_fit(), bench_train(), bench_augment()})
+  for (const auto& list : {bench_machine(), bench_matmul(), bench_fit(), bench_dws(), bench_augment(),
+                           bench_scale(), bench_growth()})
     cases.insert(cases.end(), list.begin(), list.end());
   return cases;
 }
 
-std::string line_of(const std::string& name, const Json& result) {
-  std::string line = text("{:<28}", name);
+std::string value_of(const Json& value) {
+  if (value.is_string()) return value.as_string();
+  if (value.is_integer()) return text("{}", value.as_int());
+  return text("{:.4g}", value.as_double());
+}
+
+// A line of values; arrays side by side in a line each, shares of parts in one line an object.
+std::string lines_of(const std::string& name, const Json& result) {
+  std::string line = text("{:<40}", name), more;
   for (const auto& [key, value] : result.as_object()) {
-    if (key == "share_of_peak")
-      line += text("  {:.0f} % of peak", 100 * value.as_double());
-    else
-      line += text("  {} {}", key, value.is_number() ? text("{:.4g}", value.as_double()) : value.as_string());
+    if (value.is_array()) {
+      more += text("\n  {:<28}", key);
+      for (const Json& item : value.as_array()) more += text(" {:>9}", value_of(item));
+    } else if (value.is_object()) {
+      more += text("\n  {:<12}", key);
+      for (const auto& [part, share] : value.as_object())
+        more += text("  {} {:.1f} %", part, 100 * share.as_double());
+    } else if (key == "share_of_peak" || key == "rest") {
+      line += text("  {} {:.1f} %", key, 100 * value.as_double());
+    } else {
+      line += text("  {} {}", key, value_of(value));
+    }
   }
-  return line;
+  return line + more;
 }
 
 int bench(const std::string& filter, double seconds, bool json) {
-  BenchContext context;
-  context.seconds = seconds;
-  context.peak_gflops = kernels::measure_fma_gflops(seconds);
+  const BenchContext context = measure_machine(seconds);
   int ran = 0;
   for (const BenchCase& test : all_cases()) {
     if (!filter.empty() && test.name.find(filter) == std::string::npos) continue;
@@ -44,7 +56,7 @@ int bench(const std::string& filter, double seconds, bool json) {
     Json result = test.run(context);
     ++ran;
     if (!json) {
-      print(line_of(test.name, result));
+      print(lines_of(test.name, result));
       continue;
     }
     Json line = Json::object();
@@ -65,34 +77,26 @@ int bench(const std::string& filter, double seconds, bool json) {
 
 }  // namespace
 
-double best_seconds(double seconds, const std::function<void()>& work) {
+double timed(const std::function<void()>& work) {
   using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
-  double best = 1e300;
-  for (int round = 0; round < 3 || std::chrono::duration<double>(Clock::now() - start).count() < seconds;
-       ++round) {
-    const auto before = Clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - before).count());
-  }
-  return best;
+  const auto before = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - before).count();
 }
 
-std::vector<BenchCase> bench_machine() {
-  const auto peak = [](const BenchContext& context) {
-    Json result = Json::object();
-    result.set("gflops", context.peak_gflops);
-    result.set("isa", kernels::to_string(kernels::isa()));
-    result.set("threads", 1);
-    return result;
-  };
-  const auto memory = [](const BenchContext& context) {
-    Json result = Json::object();
-    result.set("gb_per_second", kernels::measure_memory_gbs(context.seconds));
-    result.set("threads", 1);
-    return result;
-  };
-  return {{"machine.peak", peak}, {"machine.memory", memory}};
+Timing measure(double seconds, const std::function<void()>& work) {
+  std::vector<double> times{timed(work)};
+  // The first call meets cold memory, so one more at least, and where that is cheap a third.
+  const size_t least = times[0] > seconds ? 2 : 3;
+  for (double total = times[0]; times.size() < least || total < seconds; total += times.back())
+    times.push_back(timed(work));
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  return {*std::min_element(times.begin(), times.end()), *middle};
+}
+
+double best_seconds(double seconds, const std::function<void()>& work) {
+  return measure(seconds, work).best;
 }
 
 void register_bench(CLI::App& app, const Globals&, Run& run) {

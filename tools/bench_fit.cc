@@ -1,6 +1,5 @@
 // Fitting at the default recipe, as a whole and in parts.
 #include <algorithm>
-#include <chrono>
 
 #include "bench.h"
 #include "core/parallel.h"
@@ -42,22 +41,14 @@ struct Setup {
 
 Json fit_networks(const BenchContext& context, int workers) {
   const Setup setup;
-  FitOptions options = setup.options;
-  std::vector<std::vector<float>> params(static_cast<size_t>(workers),
-                                         std::vector<float>(static_cast<size_t>(setup.field.param_count())));
-  const auto fit_one = [&](int64_t i) {
-    Fitter fitter(options, setup.field, setup.inputs.span(), 28, 28);
-    fitter.fit(setup.images.image(0), i, 0, params[static_cast<size_t>(i)]);
-  };
-  // Every thread fits its own network at the same time.
-  const double seconds = best_seconds(context.seconds, [&] { parallel_for(workers, fit_one); });
+  const double rate = fit_rate(context.seconds, workers);
   const double gflops =
-      1e-9 * step_flops(setup.field.shape(), 784) * static_cast<double>(options.steps * workers) / seconds;
+      1e-9 * step_flops(setup.field.shape(), 784) * static_cast<double>(setup.options.steps) * rate;
   Json result = Json::object();
   result.set("threads", workers);
-  result.set("networks_per_second", workers / seconds);
+  result.set("networks_per_second", rate);
   result.set("gflops", gflops);
-  result.set("share_of_peak", gflops / (context.peak_gflops * workers));
+  result.set("share_of_peak", gflops / context.peak(workers));
   return result;
 }
 
@@ -93,12 +84,22 @@ Json fit_split(const BenchContext& context) {
   result.set("share_sine", sines / (step + update));
   result.set("share_adam", update / (step + update));
   result.set("share_products_and_rest", (step - sines) / (step + update));
-  const double gflops = 1e-9 * step_flops(shape, 784) / (step - sines);
-  result.set("gflops_without_sine", gflops);
+  result.set("gflops_without_sine", 1e-9 * step_flops(shape, 784) / (step - sines));
   return result;
 }
 
 }  // namespace
+
+double fit_rate(double seconds, int workers) {
+  const Setup setup;
+  std::vector<std::vector<float>> params(static_cast<size_t>(workers),
+                                         std::vector<float>(static_cast<size_t>(setup.field.param_count())));
+  const auto fit_one = [&](int64_t i) {
+    Fitter fitter(setup.options, setup.field, setup.inputs.span(), 28, 28);
+    fitter.fit(setup.images.image(0), i, 0, params[static_cast<size_t>(i)]);
+  };
+  return workers / best_seconds(seconds, [&] { parallel_for(workers, fit_one); });
+}
 
 std::vector<BenchCase> bench_fit() {
   return {{"fit.one_thread", [](const BenchContext& context) { return fit_networks(context, 1); }},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/profile.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "kernels/elementwise.h"
@@ -30,6 +31,7 @@ void Tape<T>::reset() {
   edges_.clear();
   arena_.reset();
   stream_ = 0;
+  if (profile_) profile_->start();
 }
 
 template <class T>
@@ -89,6 +91,7 @@ std::vector<Var<T>> Tape<T>::record_many(std::span<const Var<T>> inputs, std::sp
 template <class T>
 void Tape<T>::record_many(std::span<const Var<T>> inputs, std::span<const View<T>> outputs,
                           const Primitive<T>* primitive, std::span<Var<T>> vars) {
+  if (profile_) profile_->forward(primitive ? primitive->name() : "constant");
   const bool tracked = primitive != nullptr && wants_grad(inputs);
   if (tracked) {
     nodes_.push_back({primitive, static_cast<int>(edges_.size()), static_cast<int>(inputs.size()),
@@ -171,7 +174,11 @@ void Tape<T>::backward(std::span<const Var<T>> roots, std::span<const View<const
   for (size_t k = 0; k < roots.size(); ++k)
     if (const GradSlot<T> slot = grad_slot(value(roots[k].id())))
       kernels::scale(seeds[k].size(), T(1), seeds[k].data, slot.data, slot.accumulate);
-  for (size_t node = nodes_.size(); node-- > 0;) run(nodes_[node]);
+  if (profile_) profile_->start();
+  for (size_t node = nodes_.size(); node-- > 0;) {
+    run(nodes_[node]);
+    if (profile_) profile_->backward(nodes_[node].primitive->name());
+  }
 }
 
 template <class T>

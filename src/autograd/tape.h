@@ -16,6 +16,8 @@
 
 namespace dws {
 
+class Profile;
+
 template <class T>
 class Tape;
 
@@ -130,6 +132,9 @@ class Tape {
 
   Arena& arena() noexcept { return arena_; }
 
+  // Times every op and vjp from now on (autograd/profile.h); null: no longer. It outlives the tape's use.
+  void set_profile(Profile* profile) noexcept { profile_ = profile; }
+
  private:
   friend class Var<T>;
   struct Value {
@@ -164,6 +169,7 @@ class Tape {
   T* param_grads_ = nullptr;
   bool recording_ = true, training_ = false;
   uint64_t seed_ = 0, stream_ = 0;
+  Profile* profile_ = nullptr;
 };
 
 extern template class Tape<float>;

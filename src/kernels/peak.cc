@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "core/buffer.h"
 #include "kernels/table_fields.h"
@@ -34,20 +35,35 @@ double measure_fma_gflops(double seconds) {
   return operations / time * 1e-9;
 }
 
-double measure_memory_gbs(double seconds) {
-  const size_t count = (size_t{256} << 20) / 3 / sizeof(float);
-  Buffer<float> a(count), b(count), c(count);
-  std::fill(b.begin(), b.end(), 1.0f);
-  std::fill(c.begin(), c.end(), 2.0f);
+MemoryRates measure_memory_gbs(double seconds, size_t bytes) {
   // Piece by piece, so that one undisturbed piece is enough on a busy machine; a piece comes again only after
   // all the others have passed through the caches.
-  const size_t pieces = 16, piece = count / pieces;
-  size_t next = 0;
-  const double time = shortest(seconds, 2 * static_cast<int>(pieces), [&] {
-    const size_t at = next++ % pieces * piece;
+  constexpr size_t kPieces = 16;
+  const size_t piece = bytes / 3 / sizeof(float) / kPieces, count = piece * kPieces;
+  Buffer<float> a(count), b(count), c(count);
+  std::fill(a.begin(), a.end(), 0.0f);
+  std::fill(b.begin(), b.end(), 1.0f);
+  std::fill(c.begin(), c.end(), 2.0f);
+  const double piece_bytes = static_cast<double>(piece * sizeof(float));
+  const auto rate = [&](int streams, auto work) {
+    size_t next = 0;
+    const double time =
+        shortest(seconds / 3, 2 * static_cast<int>(kPieces), [&] { work(next++ % kPieces * piece); });
+    return streams * piece_bytes / time * 1e-9;
+  };
+  MemoryRates rates;
+  volatile float kept = 0;  // the sum is used, so that the loop stays
+  // The arrays in turn, so that as much passes through the caches between two visits as in the others.
+  const Buffer<float>* const arrays[] = {&a, &b, &c};
+  size_t turn = 0;
+  rates.read = rate(1, [&](size_t at) {
+    kept = kept + table().read_all(static_cast<int64_t>(piece), arrays[turn++ / kPieces % 3]->data() + at);
+  });
+  rates.copy = rate(2, [&](size_t at) { std::memcpy(a.data() + at, b.data() + at, piece * sizeof(float)); });
+  rates.triad = rate(3, [&](size_t at) {
     table().triad(static_cast<int64_t>(piece), 0.5f, b.data() + at, c.data() + at, a.data() + at);
   });
-  return 3.0 * static_cast<double>(piece * sizeof(float)) / time * 1e-9;
+  return rates;
 }
 
 }  // namespace dws::kernels

@@ -54,6 +54,7 @@ static constexpr Table kTable = {
     .adam = adam,
     .fma_chains = fma_chains,
     .triad = triad,
+    .read_all = read_all,
 };
 
 }  // namespace dws::kernels::DWS_ISA

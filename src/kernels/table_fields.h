@@ -81,6 +81,7 @@ struct Table {
   // peak.h
   double (*fma_chains)(int64_t steps) noexcept;
   void (*triad)(int64_t n, float s, const float* b, const float* c, float* a) noexcept;
+  float (*read_all)(int64_t n, const float* a) noexcept;
 };
 
 // Each defined by its own table_*.cc; the last two exist on x86-64 alone.

@@ -22,7 +22,11 @@ TEST(Isa, NeverMoreThanTheProcessorHas) {
 TEST(Peak, MeasuresSomethingPossible) {
   EXPECT_GT(measure_fma_gflops(0.01), 0.1);
   EXPECT_LT(measure_fma_gflops(0.01), 2000.0);
-  EXPECT_GT(measure_memory_gbs(0.01), 0.01);
+  const MemoryRates rates = measure_memory_gbs(0.01, size_t{3} << 20);
+  for (const double rate : {rates.read, rates.copy, rates.triad}) {
+    EXPECT_GT(rate, 0.01);
+    EXPECT_LT(rate, 10000.0);
+  }
 }
 
 }  // namespace
