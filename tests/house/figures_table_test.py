@@ -106,6 +106,20 @@ class FiguresTable(unittest.TestCase):
         self.write(unused, json.dumps({"schema": "dws.figures.inr/1"}))
         self.assertEqual(self.run_script("readme", "--check", self.root), 2)
 
+    def test_speed_beside_pytorch(self):
+        result = {"task": "forward", "peer": "lean", "batch": 64, "threads": 2, "ratio": 12.5,
+                  "ratio_published": {"plain": 60.0, "tuned": 21.25},
+                  "dws": {"networks_per_second": 12345.6, "memory_mb": 99.6, "share_of_peak": 0.515},
+                  "torch": {"networks_per_second": 98.76, "memory_mb": 400.2}}
+        record = {"schema": "dws.bench_torch/1", "rounds": 5, "cores": 2, "cpu": "A", "software": {"torch": "1.13"},
+                  "results": [result]}
+        self.write("tests/bench/results/t.json", json.dumps(record))
+        self.assertEqual(self.run_script("readme", self.root), 0)
+        with open(os.path.join(self.root, "README.md"), encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn("| reading | 64 | lean | 2 | 12,346 | 98.8 | 12.5 | 100 MB | 400 MB | 52 % |\n", text)
+        self.assertIn("reading at batch 64 21.2.", text)
+
     def test_a_readme_without_tables(self):
         self.readme("nothing\n")
         self.assertEqual(self.run_script("readme", "--check", self.root), 0)
