@@ -13,6 +13,8 @@
 
 namespace dws::kernels {
 
+inline constexpr int64_t kMostFusedChannels = 4096;  // F and G are at most this
+
 template <class T>
 struct FusedForward {
   int64_t R, C, F, G;

@@ -7,8 +7,9 @@
 
 namespace dws::kernels::DWS_ISA {
 
-// Floats of one block of positions; two or three blocks and the weights share the first-level cache.
-inline constexpr int64_t kFusedBlock = 4096;
+// Floats of one block of positions; two or three blocks and the weights share the first-level cache (half and
+// twice as many are slower). A block has one position at least, so buffers hold kMostFusedChannels.
+inline constexpr int64_t kFusedBlock = 2048;
 
 // Blocks of a matrix: a few whole rows where rows are short, else pieces of one row.
 struct Blocks {
@@ -63,7 +64,7 @@ DWS_INLINE void fused_pool(const FusedForward<float>& k, int64_t r0, int64_t c0,
 }
 
 static void fused_forward(const FusedForward<float>& k) noexcept {
-  alignas(64) float buffer[kFusedBlock];
+  alignas(64) float buffer[kMostFusedChannels];
   each_block(k.R, k.C, k.F, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
     const int64_t first = r * k.C + c, positions = rows * cols;
     const float* a = k.x + first * k.F;
@@ -173,8 +174,8 @@ DWS_INLINE void fused_gradient(const FusedBackward<float>& k, int64_t r0, int64_
 
 static void fused_backward(const FusedBackward<float>& k) noexcept {
   // What is left of the gradients of the maxima of this row and of the whole.
-  alignas(64) float row_left[kFusedBlock], all_left[kFusedBlock];
-  alignas(64) float a[kFusedBlock], da[kFusedBlock];
+  alignas(64) float row_left[kMostFusedChannels], all_left[kMostFusedChannels];
+  alignas(64) float a[kMostFusedChannels], da[kMostFusedChannels];
   for (int64_t f = 0; f < k.F; ++f) all_left[f] = k.dall[f];
   each_block(k.R, k.C, k.F, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
     const int64_t first = r * k.C + c, positions = rows * cols;

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "kernels/fused_matrix.h"
 #include "nn/pooling.h"
 #include "nn/trunk_backward.h"
 #include "nn/trunk_forward.h"
@@ -12,9 +13,9 @@ namespace dws::nn {
 
 namespace {
 
-// Networks that inference takes through all layers at a time: two levels of them stay in the second-level
-// cache.
-constexpr int64_t kInferenceBlock = 4;
+// Networks that inference takes through all layers at a time: few enough that two levels of them stay near,
+// enough rows for the small products.
+constexpr int64_t kInferenceBlock = 8;
 
 template <class T>
 class TrunkRule final : public Primitive<T> {
@@ -51,6 +52,7 @@ template <class T>
 DwsTrunk<T>::DwsTrunk(const weights::WeightSpace& space, const std::vector<DwsLayer<T>>& layers,
                       const std::vector<Activation<T>>& activations)
     : space_(&space), channels_(layers.front().options().out) {
+  if (channels_ > kernels::kMostFusedChannels) return;
   for (const Activation<T>& activation : activations)
     if (activation.norm() == nn::Norm::layer) return;
   for (const DwsLayer<T>& layer : layers) {
