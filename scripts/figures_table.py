@@ -215,12 +215,10 @@ def table_torch(figures):
 
 
 def table(figures):
-    if figures["schema"] == SCHEMA_TORCH:
-        return table_torch(figures)
     """The README's table of one JSON file."""
-    if figures["schema"] not in (SCHEMA, SCHEMA_70K):
-        raise Failure(f"schema is {figures['schema']!r}, expected {SCHEMA!r} or {SCHEMA_70K!r}")
-    return table_70k(figures) if figures["schema"] == SCHEMA_70K else table_10k(figures)
+    if figures["schema"] not in TABLES:
+        raise Failure(f"schema is {figures['schema']!r}, expected one of {', '.join(TABLES)}")
+    return TABLES[figures["schema"]](figures)
 
 
 def table_10k(figures):
@@ -238,6 +236,9 @@ def table_10k(figures):
     return "\n".join(lines) + "\n"
 
 
+TABLES = {SCHEMA: table_10k, SCHEMA_70K: table_70k, SCHEMA_TORCH: table_torch}
+
+
 def require_used(root, used):
     """Every file of results of these schemas is shown by a table."""
     folder = os.path.join(root, RESULTS)
@@ -246,7 +247,7 @@ def require_used(root, used):
         if extension != ".json" or name in used:
             continue
         results = read_json(os.path.join(folder, file))
-        if isinstance(results, dict) and results.get("schema") in (SCHEMA, SCHEMA_70K, SCHEMA_TORCH):
+        if isinstance(results, dict) and results.get("schema") in TABLES:
             raise Failure(f"{os.path.join(folder, file)}: no table of README.md shows it: add its marks "
                           f"<!-- figures:{name} begin --> and <!-- figures:{name} end -->")
 

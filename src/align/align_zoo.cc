@@ -11,6 +11,7 @@
 #include "core/progress.h"
 #include "core/scratch.h"
 #include "core/text.h"
+#include "symmetry/neuron.h"
 
 namespace dws::align {
 namespace {
@@ -123,7 +124,7 @@ void write(const Zoo& zoo, const ZooInfo& info, std::span<const float> rows, con
 }  // namespace
 
 bool has_signs(const ZooInfo& info) noexcept {
-  return info.activation == "siren" || info.activation == "tanh";
+  return symmetry::neuron_kinds(info.activation).sign;
 }
 
 AlignSummary align_zoo(const Zoo& zoo, std::span<const float> reference, const MatchOptions& options,

@@ -1,6 +1,6 @@
 #include "align/signed_element.h"
 
-#include "core/error.h"
+#include "symmetry/neuron.h"
 
 namespace dws::align {
 
@@ -27,33 +27,15 @@ SignedElement compose(const SignedElement& a, const SignedElement& b) {
   return result;
 }
 
-namespace {
-
-// Multiplies the part of a tensor that starts at `axis` by the signs of its axes and by `sign`, those of the axes
-// before.
-void apply_signs(const symmetry::TensorAxes& tensor, const SignedElement& g, size_t axis, float sign,
-                 float*& out) {
-  if (axis == tensor.dims.size()) {
-    *out++ *= sign;
-    return;
-  }
-  const int group = tensor.axis_group[axis];
-  for (int64_t i = 0; i < tensor.dims[axis]; ++i) {
-    const float here =
-        group == symmetry::kFree ? 1.f : g.sign[static_cast<size_t>(group)][static_cast<size_t>(i)];
-    apply_signs(tensor, g, axis + 1, sign * here, out);
-  }
-}
-
-}  // namespace
-
 void act(const symmetry::Layout& layout, const SignedElement& g, const float* in, float* out) {
-  bool fits = g.sign.size() == layout.groups.size();
-  for (size_t k = 0; fits && k < g.sign.size(); ++k)
-    fits = static_cast<int64_t>(g.sign[k].size()) == layout.groups[k].size;
-  if (!fits) throw Error(ErrorKind::mismatch, "the signs of a group element are of another layout");
+  symmetry::NeuronElement negated;
+  for (const std::vector<float>& signs : g.sign) {
+    negated.incoming.emplace_back(signs.begin(), signs.end());
+    negated.shift.emplace_back(signs.size(), 0.0);
+  }
+  negated.outgoing = negated.incoming;
   symmetry::act(layout, g.order, in, out);
-  for (const symmetry::TensorAxes& tensor : layout.tensors) apply_signs(tensor, g, 0, 1.f, out);
+  symmetry::act(layout, negated, out);
 }
 
 }  // namespace dws::align

@@ -5,7 +5,6 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "kernels/fused_matrix.h"
-#include "nn/pooling.h"
 #include "nn/trunk_backward.h"
 #include "nn/trunk_forward.h"
 
@@ -63,12 +62,10 @@ DwsTrunk<T>::DwsTrunk(const weights::WeightSpace& space, const std::vector<DwsLa
     for (int i = 0; i < space.matrices(); ++i) plan.own.push_back(layer.own(i));
     plan.global = layer.global().dense_weight();
     plan.bias = layer.global().bias();
-    plan.axis.push_back(plan.global);
-    const bool dense =
-        std::min(*std::min_element(plan.axis.begin(), plan.axis.end()),
-                 plan.own.empty() ? 0 : *std::min_element(plan.own.begin(), plan.own.end())) >= 0;
-    if (!dense) return;
-    plan.axis.pop_back();
+    const auto there = [](int parameter) { return parameter >= 0; };
+    if (!there(plan.global) || !std::all_of(plan.axis.begin(), plan.axis.end(), there) ||
+        !std::all_of(plan.own.begin(), plan.own.end(), there))
+      return;
     layers_.push_back(std::move(plan));
   }
 

@@ -32,7 +32,7 @@ void activate_rows(int64_t rows, int64_t n, const T* x, const T* scale, const T*
 template <class T>
 TrunkForward<T>::TrunkForward(const DwsTrunk<T>& trunk, const ParamSet<T>& params, Arena& arena, int64_t B,
                               bool training, bool keep)
-    : trunk_(trunk), params_(params), arena_(arena), B_(B), training_(training), keep_(keep) {
+    : trunk_(trunk), params_(params), arena_(arena), B_(B), training_(training) {
   const auto count = static_cast<int64_t>(trunk.layers_.size()) + 1;
   levels_ = take<Level>(arena_, count);
   int64_t widest = std::max(trunk.z_fields_, trunk.inv_fields_);

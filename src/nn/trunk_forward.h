@@ -46,7 +46,7 @@ class TrunkForward {
   const ParamSet<T>& params_;
   Arena& arena_;
   int64_t B_;
-  bool training_, keep_;
+  bool training_;
   Level* levels_ = nullptr;
   T *reduced_ = nullptr, *scalars_ = nullptr, *origin_ = nullptr;  // scratch
   double *sum_ = nullptr, *sum_sq_ = nullptr, *set_origin_ = nullptr;
