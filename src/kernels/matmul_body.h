@@ -1,7 +1,9 @@
 // Float bodies of matmul.h for one instruction set: one register tile, driven over blocks that fit caches.
 #pragma once
 
-#include "kernels/simd.h"
+#include <utility>
+
+#include "kernels/elementwise_body.h"
 
 namespace dws::kernels::DWS_ISA {
 
@@ -175,16 +177,35 @@ static void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const floa
   multiply(R * C, G, F, {x, F, 1, w, G, y, G, row, G, col, G, C}, false);
 }
 
-// Squares of 16 x 16 through a buffer: reads and writes run along lines, however far apart the rows lie.
+// lane j of `low` (`high`): a[j / 2 (+ kLanes / 2)] where j is even, b there where it is odd.
+template <int... J>
+DWS_INLINE void interleave(Vec a, Vec b, Vec& low, Vec& high, std::integer_sequence<int, J...>) {
+  low = __builtin_shufflevector(a, b, (J / 2 + (J % 2) * kLanes)...);
+  high = __builtin_shufflevector(a, b, ((J + kLanes) / 2 + (J % 2) * kLanes)...);
+}
+
+// Squares of kLanes x kLanes in registers: with n rows, log2 n rounds that interleave row i with row i + n / 2.
 static void transpose(int64_t rows, int64_t cols, const float* in, float* out) noexcept {
-  float square[16][16];
-  for (int64_t r = 0; r < rows; r += 16)
-    for (int64_t c = 0; c < cols; c += 16) {
-      const int64_t height = rows - r < 16 ? rows - r : 16, width = cols - c < 16 ? cols - c : 16;
-      for (int64_t i = 0; i < height; ++i)
-        for (int64_t j = 0; j < width; ++j) square[j][i] = in[(r + i) * cols + c + j];
-      for (int64_t j = 0; j < width; ++j)
-        for (int64_t i = 0; i < height; ++i) out[(c + j) * rows + r + i] = square[j][i];
+  for (int64_t r = 0; r < rows; r += kLanes)
+    for (int64_t c = 0; c < cols; c += kLanes) {
+      const int64_t height = rows - r < kLanes ? rows - r : kLanes;
+      const int64_t width = cols - c < kLanes ? cols - c : kLanes;
+      Vec from[kLanes], to[kLanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i)
+        from[i] = i < height ? load_n(in + (r + i) * cols + c, width) : zero();
+#pragma GCC unroll 4
+      for (int round = 1; round < kLanes; round *= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < kLanes / 2; ++i)
+          interleave(from[i], from[i + kLanes / 2], to[2 * i], to[2 * i + 1],
+                     std::make_integer_sequence<int, kLanes>());
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) from[i] = to[i];
+      }
+#pragma GCC unroll 16
+      for (int j = 0; j < kLanes; ++j)
+        if (j < width) store_n(out + (c + j) * rows + r, from[j], height);
     }
 }
 

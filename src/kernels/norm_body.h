@@ -7,27 +7,38 @@ namespace dws::kernels::DWS_ISA {
 
 inline constexpr int64_t kRowsPerBlock = 64;  // summed in float, then folded into double
 
+DWS_INLINE void add_to_doubles(double* total, Vec v, int64_t lanes) {
+  for (int64_t j = 0; j < lanes; ++j) total[j] += static_cast<double>(v[j]);
+}
+
 // Two sums a column, added to what is there: terms(at, c, lanes, s0, s1) adds the terms of the elements at
 // x[at...], column c on.
-// Four pairs of sums take the rows in turn, so that an addition does not wait for the one before it.
+// Four pairs of sums at a time, of four vectors of columns or of fewer and as many rows, so that an addition
+// does not wait for the one before it.
 template <class Terms>
 DWS_INLINE void add_column_pairs(int64_t rows, int64_t C, double* sum0, double* sum1, Terms terms) {
   for (int64_t first = 0; first < rows; first += kRowsPerBlock) {
     const int64_t end = rows - first < kRowsPerBlock ? rows : first + kRowsPerBlock;
-    each(C, [&](int64_t c, int64_t lanes) DWS_INLINED {
-      Vec s0[4] = {zero(), zero(), zero(), zero()}, s1[4] = {zero(), zero(), zero(), zero()};
+    each_group(C, [&](int64_t c, int64_t lanes, auto count) DWS_INLINED {
+      constexpr int kVectors = decltype(count)::value, kTurns = 4 / kVectors;
+      Vec s0[kTurns][kVectors] = {}, s1[kTurns][kVectors] = {};
+      const auto row = [&](int64_t r, int turn) DWS_INLINED {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v)
+          terms(r * C + c + v * kLanes, c + v * kLanes, lanes, s0[turn][v], s1[turn][v]);
+      };
       int64_t r = first;
-      for (; r + 4 <= end; r += 4) {
-        terms(r * C + c, c, lanes, s0[0], s1[0]);
-        terms((r + 1) * C + c, c, lanes, s0[1], s1[1]);
-        terms((r + 2) * C + c, c, lanes, s0[2], s1[2]);
-        terms((r + 3) * C + c, c, lanes, s0[3], s1[3]);
+      for (; r + kTurns <= end; r += kTurns) {
+#pragma GCC unroll 4
+        for (int turn = 0; turn < kTurns; ++turn) row(r + turn, turn);
       }
-      for (; r < end; ++r) terms(r * C + c, c, lanes, s0[0], s1[0]);
-      const Vec t0 = (s0[0] + s0[1]) + (s0[2] + s0[3]), t1 = (s1[0] + s1[1]) + (s1[2] + s1[3]);
-      for (int64_t j = 0; j < lanes; ++j) {
-        sum0[c + j] += static_cast<double>(t0[j]);
-        sum1[c + j] += static_cast<double>(t1[j]);
+      for (; r < end; ++r) row(r, 0);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        Vec t0 = s0[0][v], t1 = s1[0][v];
+        for (int turn = 1; turn < kTurns; ++turn) t0 += s0[turn][v], t1 += s1[turn][v];
+        add_to_doubles(sum0 + c + v * kLanes, t0, lanes);
+        add_to_doubles(sum1 + c + v * kLanes, t1, lanes);
       }
     });
   }
@@ -71,32 +82,43 @@ static void affine_backward_sums(int64_t rows, int64_t C, const float* x, const 
 
 static void affine(int64_t rows, int64_t C, const float* x, const float* a, const float* b, bool with_relu,
                    float* y) noexcept {
-  for (int64_t first = 0; first < rows; first += kRowsPerBlock) {
-    const int64_t end = rows - first < kRowsPerBlock ? rows : first + kRowsPerBlock;
-    each(C, [&](int64_t c, int64_t lanes) DWS_INLINED {
-      const Vec va = load_n(a + c, lanes), vb = load_n(b + c, lanes);
-      for (int64_t r = first; r < end; ++r) {
-        const Vec value = fma(load_n(x + r * C + c, lanes), va, vb);
-        store_n(y + r * C + c, with_relu ? max(zero(), value) : value, lanes);
+  each_group(C, [&](int64_t c, int64_t lanes, auto count) DWS_INLINED {
+    constexpr int kVectors = decltype(count)::value;
+    Vec va[kVectors], vb[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v)
+      va[v] = load_n(a + c + v * kLanes, lanes), vb[v] = load_n(b + c + v * kLanes, lanes);
+    for (int64_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const int64_t at = r * C + c + v * kLanes;
+        const Vec value = fma(load_n(x + at, lanes), va[v], vb[v]);
+        store_n(y + at, with_relu ? max(zero(), value) : value, lanes);
       }
-    });
-  }
+    }
+  });
 }
 
 static void affine_backward(int64_t rows, int64_t C, const float* x, const float* y, const float* dy,
                             const float* p, const float* q, const float* r, float* dx,
                             bool accumulate) noexcept {
-  for (int64_t first = 0; first < rows; first += kRowsPerBlock) {
-    const int64_t end = rows - first < kRowsPerBlock ? rows : first + kRowsPerBlock;
-    each(C, [&](int64_t c, int64_t lanes) DWS_INLINED {
-      const Vec vp = load_n(p + c, lanes), vq = load_n(q + c, lanes), vr = load_n(r + c, lanes);
-      for (int64_t row = first; row < end; ++row) {
-        const int64_t at = row * C + c;
+  each_group(C, [&](int64_t c, int64_t lanes, auto count) DWS_INLINED {
+    constexpr int kVectors = decltype(count)::value;
+    Vec vp[kVectors], vq[kVectors], vr[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const int64_t at = c + v * kLanes;
+      vp[v] = load_n(p + at, lanes), vq[v] = load_n(q + at, lanes), vr[v] = load_n(r + at, lanes);
+    }
+    for (int64_t row = 0; row < rows; ++row) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const int64_t at = row * C + c + v * kLanes;
         const Vec g = masked_gradient(y, dy, at, lanes);
-        put_n(dx + at, fma(vp, g, fma(vq, load_n(x + at, lanes), vr)), lanes, accumulate);
+        put_n(dx + at, fma(vp[v], g, fma(vq[v], load_n(x + at, lanes), vr[v])), lanes, accumulate);
       }
-    });
-  }
+    }
+  });
 }
 
 static void layer_norm(int64_t rows, int64_t C, const float* x, const float* gamma, const float* beta,
