@@ -18,16 +18,6 @@ template void fused_forward(const FusedForward<float>&) noexcept;
 template void fused_forward(const FusedForward<double>&) noexcept;
 
 template <class T>
-void fused_cotangent(const FusedCotangent<T>& k) noexcept {
-  if constexpr (std::is_same_v<T, float>)
-    table().fused_cotangent(k);
-  else
-    ref::fused_cotangent(k);
-}
-template void fused_cotangent(const FusedCotangent<float>&) noexcept;
-template void fused_cotangent(const FusedCotangent<double>&) noexcept;
-
-template <class T>
 void fused_backward(const FusedBackward<T>& k) noexcept {
   if constexpr (std::is_same_v<T, float>)
     table().fused_backward(k);

@@ -37,42 +37,33 @@ struct FusedForward {
   const T* origin;
   double* sum;     // (G)
   double* sum_sq;  // (G)
+  // Sums of y over c and over r, for the backward; null together with `sum`.
+  T* row_sum;  // (R, G)
+  T* col_sum;  // (C, G)
 };
 template <class T>
 void fused_forward(const FusedForward<T>& k) noexcept;
 
-// dy = p g + q y + r, in place over g: the cotangent behind a batch norm once its sums are known; and its sums
-// drow[r,:] = sum_c dy, dcol[c,:] = sum_r dy (overwritten).
-template <class T>
-struct FusedCotangent {
-  int64_t R, C, G;
-  const T* y;          // (R, C, G)
-  const T *p, *q, *r;  // (G)
-  T* g;                // (R, C, G), in: g, out: dy
-  T* drow;             // (R, G)
-  int64_t drow_ld;
-  T* dcol;  // (C, G)
-  int64_t dcol_ld;
-};
-template <class T>
-void fused_cotangent(const FusedCotangent<T>& k) noexcept;
-
-// From dy: dw += a^T dy, and g = (dy w^T + pooled) where a > 0, zero elsewhere, where `pooled` spreads the
+// The cotangent of y is dy = p gy + q y + r: gy behind a batch norm, whose backward is this map once its sums are
+// known. From it dw += a^T dy, and g = (dy w^T + pooled) where a > 0, zero elsewhere, where `pooled` spreads the
 // gradients of the maxima of a: each goes to the first position in row-major order whose x is the pooled one.
-// Also += the sums over positions of g and g (x - origin). With F = G, g may be dy.
+// Also += the sums over positions of g and g (x - origin), and the sums of g over c and over r. With F = G, g may
+// be gy.
 template <class T>
 struct FusedBackward {
   int64_t R, C, F, G;
-  const T* x;         // (R, C, F)
-  const T* scale;     // (F)
-  const T* shift;     // (F)
-  const T* dy;        // (R, C, G); null: only the pooled gradients, for the layer before the last pooling
-  const T* wt;        // (G, F), w transposed
-  T* dw;              // (F, G), accumulated
-  const T* pool_row;  // (R, F), of the forward that made x
-  const T* pool_col;  // (C, F)
-  const T* pool_all;  // (F)
-  const T* drow;      // (R, F), gradients of the pools of a; null: none
+  const T* x;          // (R, C, F)
+  const T* scale;      // (F); null: a = x, and only dw is wanted
+  const T* shift;      // (F)
+  const T* y;          // (R, C, G); null: only the pooled gradients, for the layer before the last pooling
+  const T* gy;         // (R, C, G)
+  const T *p, *q, *r;  // (G)
+  const T* wt;         // (G, F), w transposed
+  T* dw;               // (F, G), accumulated
+  const T* pool_row;   // (R, F), of the forward that made x
+  const T* pool_col;   // (C, F)
+  const T* pool_all;   // (F)
+  const T* drow;       // (R, F), gradients of the pools of a; null: none
   int64_t drow_ld;
   T* dcol;  // (C, F), used up: zero where it found its position
   int64_t dcol_ld;
@@ -81,6 +72,8 @@ struct FusedBackward {
   T* g;             // (R, C, F)
   double* sum;      // (F)
   double* sum_x;    // (F)
+  T* row_sum;       // (R, F), overwritten
+  T* col_sum;       // (C, F), overwritten
 };
 template <class T>
 void fused_backward(const FusedBackward<T>& k) noexcept;

@@ -33,22 +33,32 @@ DWS_INLINE void each_block(int64_t R, int64_t C, int64_t F, Op op) {
   }
 }
 
-// The pools of sign * y over one block, for channels [g, g + lanes). Two running maxima, so that one
-// comparison does not wait for the one before it.
-DWS_INLINE void fused_pool(const FusedForward<float>& k, int64_t r0, int64_t c0, int64_t rows, int64_t cols,
-                           int64_t g, int64_t lanes) {
-  const Vec sign = load_n(k.sign + g, lanes);
+// What is gathered of y over one block, for channels [g, g + lanes): pools of sign * y, and with `Moments` the sums.
+// Two of each running in turn, so that one operation does not wait for the one before it.
+template <bool Moments>
+DWS_INLINE void fused_gather(const FusedForward<float>& k, int64_t r0, int64_t c0, int64_t rows, int64_t cols,
+                             int64_t g, int64_t lanes) {
+  const Vec sign = load_n(k.sign + g, lanes), origin = Moments ? load_n(k.origin + g, lanes) : zero();
+  Vec sum = zero(), sum_sq[2] = {zero(), zero()};
   for (int64_t r = r0; r < r0 + rows; ++r) {
     const float* y = k.y + (r * k.C + c0) * k.G + g;
     float* column = k.pool_col + c0 * k.G + g;
-    Vec best[2];
+    float* column_sum = Moments ? k.col_sum + c0 * k.G + g : nullptr;
+    Vec best[2], total[2] = {zero(), zero()};
     best[0] = best[1] = (c0 > 0 ? load_n(k.pool_row + r * k.G + g, lanes) : load_n(y, lanes)) * sign;
     const auto step = [&](int which) DWS_INLINED {
-      const Vec value = load_n(y, lanes) * sign;
+      const Vec plain = load_n(y, lanes), value = plain * sign;
       best[which] = max(best[which], value);
       store_n(column, r > 0 ? max(load_n(column, lanes), value) : value, lanes);
       y += k.G;
       column += k.G;
+      if constexpr (Moments) {
+        const Vec d = plain - origin;
+        total[which] += d;
+        sum_sq[which] = fma(d, d, sum_sq[which]);
+        put_n(column_sum, plain, lanes, r > 0);
+        column_sum += k.G;
+      }
     };
     int64_t c = 0;
     for (; c + 2 <= cols; c += 2) {
@@ -60,12 +70,21 @@ DWS_INLINE void fused_pool(const FusedForward<float>& k, int64_t r0, int64_t c0,
     store_n(k.pool_row + r * k.G + g, row * sign, lanes);
     const bool first = r == 0 && c0 == 0;
     store_n(k.pool_all + g, first ? row : max(load_n(k.pool_all + g, lanes), row), lanes);
+    if constexpr (Moments) {
+      const Vec row_sum = total[0] + total[1];
+      sum += row_sum;
+      put_n(k.row_sum + r * k.G + g, fma(broadcast(static_cast<float>(cols)), origin, row_sum), lanes, c0 > 0);
+    }
+  }
+  if constexpr (Moments) {
+    add_to_doubles(k.sum + g, sum, lanes);
+    add_to_doubles(k.sum_sq + g, sum_sq[0] + sum_sq[1], lanes);
   }
 }
 
 static void fused_forward(const FusedForward<float>& k) noexcept {
   alignas(64) float buffer[kMostFusedChannels];
-  each_block(k.R, k.C, k.F, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
+  each_block(k.R, k.C, k.F > k.G ? k.F : k.G, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
     const int64_t first = r * k.C + c, positions = rows * cols;
     const float* a = k.x + first * k.F;
     float* y = k.y + first * k.G;
@@ -73,12 +92,17 @@ static void fused_forward(const FusedForward<float>& k) noexcept {
       affine(positions, k.F, a, k.scale, k.shift, true, buffer);
       a = buffer;
     }
-    multiply(
-        positions, k.G, k.F,
-        {a, k.F, 1, k.w, k.G, y, k.G, k.row + r * k.row_ld, k.row_ld, k.col + c * k.col_ld, k.col_ld, cols},
-        false);
-    each(k.G, [&](int64_t g, int64_t lanes) DWS_INLINED { fused_pool(k, r, c, rows, cols, g, lanes); });
-    if (k.sum) add_column_moments(positions, k.G, y, k.origin, k.sum, k.sum_sq);
+    const float* next = k.x + (first + positions) * k.F;
+    multiply(positions, k.G, k.F,
+             {a, k.F, 1, k.w, k.G, y, k.G, k.row + r * k.row_ld, k.row_ld, k.col + c * k.col_ld, k.col_ld, cols,
+              next, next + positions * k.F},
+             false);
+    each(k.G, [&](int64_t g, int64_t lanes) DWS_INLINED {
+      if (k.sum)
+        fused_gather<true>(k, r, c, rows, cols, g, lanes);
+      else
+        fused_gather<false>(k, r, c, rows, cols, g, lanes);
+    });
   });
   // While columns and the whole are gathered they are sign * y.
   const auto undo = [&](float* pool) DWS_INLINED {
@@ -90,32 +114,9 @@ static void fused_forward(const FusedForward<float>& k) noexcept {
   for (int64_t c = 0; k.R > 0 && c < k.C; ++c) undo(k.pool_col + c * k.G);
 }
 
-static void fused_cotangent(const FusedCotangent<float>& k) noexcept {
-  each(k.G, [&](int64_t g, int64_t lanes) DWS_INLINED {
-    const Vec p = load_n(k.p + g, lanes), q = load_n(k.q + g, lanes), shift = load_n(k.r + g, lanes);
-    for (int64_t r = 0; r < k.R; ++r) {
-      const float* y = k.y + r * k.C * k.G + g;
-      float* at = k.g + r * k.C * k.G + g;
-      float* column = k.dcol + g;
-      Vec total[2] = {zero(), zero()};
-      const auto step = [&](int which) DWS_INLINED {
-        const Vec value = fma(p, load_n(at, lanes), fma(q, load_n(y, lanes), shift));
-        store_n(at, value, lanes);
-        total[which] += value;
-        put_n(column, value, lanes, r > 0);
-        y += k.G;
-        at += k.G;
-        column += k.dcol_ld;
-      };
-      int64_t c = 0;
-      for (; c + 2 <= k.C; c += 2) {
-        step(0);
-        step(1);
-      }
-      if (c < k.C) step(0);
-      store_n(k.drow + r * k.drow_ld + g, total[0] + total[1], lanes);
-    }
-  });
+// dy = p gy + q y + r for positions [first, first + positions).
+DWS_INLINE void fused_cotangent(const FusedBackward<float>& k, int64_t first, int64_t positions, float* dy) {
+  affine_backward(positions, k.G, k.y + first * k.G, nullptr, k.gy + first * k.G, k.p, k.q, k.r, dy, false);
 }
 
 // What one block's g needs besides dy w^T (`da`, null for none), for channels [f, f + lanes).
@@ -129,8 +130,9 @@ DWS_INLINE void fused_gradient(const FusedBackward<float>& k, int64_t r0, int64_
   for (int64_t r = r0; r < r0 + rows; ++r) {
     const float* x = k.x + (r * k.C + c0) * k.F + f;
     float* g = k.g + (r * k.C + c0) * k.F + f;
-    Vec row = zero(), row_gradient = zero();
+    Vec row = zero(), row_gradient = zero(), row_sum = zero();
     const float* column = k.pool_col + c0 * k.F + f;
+    float* column_sum = k.col_sum + c0 * k.F + f;
     float* column_gradient = nullptr;
     if (k.drow) {
       row = load_n(k.pool_row + r * k.F + f, lanes);
@@ -156,37 +158,56 @@ DWS_INLINE void fused_gradient(const FusedBackward<float>& k, int64_t r0, int64_
       all_gradient = select(at_all, zero(), all_gradient);
       total = select(load_n(a, lanes) > 0.0f, total, zero());
       store_n(g, total, lanes);
-      sum += total;
+      put_n(column_sum, total, lanes, r > 0);
+      row_sum += total;
       sum_x = fma(total, value - origin, sum_x);
       x += k.F;
       g += k.F;
       a += k.F;
+      column_sum += k.F;
       if (da) da += k.F;
     }
     store_n(row_left + f, row_gradient, lanes);
+    put_n(k.row_sum + r * k.F + f, row_sum, lanes, c0 > 0);
+    sum += row_sum;
   }
   store_n(all_left + f, all_gradient, lanes);
-  for (int64_t j = 0; j < lanes; ++j) {
-    k.sum[f + j] += static_cast<double>(sum[j]);
-    k.sum_x[f + j] += static_cast<double>(sum_x[j]);
-  }
+  add_to_doubles(k.sum + f, sum, lanes);
+  add_to_doubles(k.sum_x + f, sum_x, lanes);
+}
+
+// Of raw numbers only the weights' gradient is wanted: dw += x^T dy, for F = 1 in registers.
+static void fused_raw_weights(const FusedBackward<float>& k) noexcept {
+  alignas(64) float dy[kMostFusedChannels];
+  each_block(k.R, k.C, k.F > k.G ? k.F : k.G, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
+    const int64_t first = r * k.C + c, positions = rows * cols;
+    fused_cotangent(k, first, positions, dy);
+    matmul(k.F, k.G, positions, k.x + first * k.F, 1, k.F, dy, k.G, k.dw, k.G, true);
+  });
 }
 
 static void fused_backward(const FusedBackward<float>& k) noexcept {
+  if (!k.scale) return fused_raw_weights(k);
   // What is left of the gradients of the maxima of this row and of the whole.
   alignas(64) float row_left[kMostFusedChannels], all_left[kMostFusedChannels];
-  alignas(64) float a[kMostFusedChannels], da[kMostFusedChannels];
+  alignas(64) float a[kMostFusedChannels], da[kMostFusedChannels], dy[kMostFusedChannels];
   for (int64_t f = 0; f < k.F; ++f) all_left[f] = k.dall[f];
-  each_block(k.R, k.C, k.F, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
+  each_block(k.R, k.C, k.F > k.G ? k.F : k.G, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
     const int64_t first = r * k.C + c, positions = rows * cols;
     affine(positions, k.F, k.x + first * k.F, k.scale, k.shift, true, a);
-    if (k.dy) {
-      const float* dy = k.dy + first * k.G;
-      matmul(k.F, k.G, positions, a, 1, k.F, dy, k.G, k.dw, k.G, true);
-      matmul(positions, k.F, k.G, dy, k.G, 1, k.wt, k.F, da, k.F, false);
+    if (k.y) {
+      fused_cotangent(k, first, positions, dy);
+      const int64_t next = first + positions;
+      const float *next_x = k.x + next * k.F, *next_y = k.y + next * k.G, *next_gy = k.gy + next * k.G;
+      multiply(k.F, k.G, positions,
+               {a, 1, k.F, dy, k.G, k.dw, k.G, nullptr, 0, nullptr, 0, 1, next_x, next_x + positions * k.F, next_y},
+               true);
+      multiply(positions, k.F, k.G,
+               {dy, k.G, 1, k.wt, k.F, da, k.F, nullptr, 0, nullptr, 0, 1, next_gy, next_gy + positions * k.G},
+               false);
     }
     each(k.F, [&](int64_t f, int64_t lanes) DWS_INLINED {
-      fused_gradient(k, r, c, rows, cols, a, k.dy ? da : nullptr, f, lanes, row_left, all_left);
+      fused_gradient(k, r, c, rows, cols, a, k.y ? da : nullptr, f, lanes, row_left, all_left);
     });
   });
 }

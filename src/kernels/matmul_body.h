@@ -31,6 +31,10 @@ struct Product {
   const float* col;
   int64_t col_ld;
   int64_t period;
+  // What the caller reads next, from far memory: fetched one line of each a step while the product runs.
+  const float* next = nullptr;
+  const float* next_end = nullptr;
+  const float* also_next = nullptr;
 };
 
 // c (MR, up to 2 vectors) at p.c, sum over K of p.a p.b; `part` lanes of the last vector exist.
@@ -62,11 +66,14 @@ static void tile(const Product& p, int64_t K, int64_t m, int part, bool accumula
   const float* b = p.b;
   const int64_t a_row = p.a_row, a_col = p.a_col, ldb = p.ldb;
   // One line ahead a step: of the next tile's rows where rows are contiguous, else of this tile's own.
-  const float* ahead = a_col == 1 ? a + MR * a_row : a + 16 * a_col;
-  const int64_t ahead_step = a_col == 1 ? 16 : a_col;
+  const float* ahead = p.next < p.next_end ? p.next : a_col == 1 ? a + MR * a_row : a + 16 * a_col;
+  const int64_t ahead_step = p.next < p.next_end || a_col == 1 ? 16 : a_col;
+  const float* also = p.also_next ? p.also_next : ahead;
   for (int64_t k = 0; k < K; ++k, a += a_col, b += ldb) {
     __builtin_prefetch(ahead);
+    __builtin_prefetch(also);
     ahead += ahead_step;
+    also += 16;
     Vec row[NV];
 #pragma GCC unroll 2
     for (int j = 0; j < NV; ++j) row[j] = load(b + j * kLanes);
@@ -112,6 +119,8 @@ static void panel(Product p, int64_t rows, int64_t K, int64_t m, int part, bool 
   const int64_t end = m + rows;
   for (; m + kTileRows <= end; m += kTileRows) {
     tile<kTileRows, NV>(p, K, m, part, accumulate);
+    if (p.next) p.next += 16 * K;
+    if (p.also_next) p.also_next += 16 * K;
     p.a += kTileRows * p.a_row;
     p.c += kTileRows * p.ldc;
   }

@@ -43,7 +43,6 @@ static constexpr Table kTable = {
     .layer_norm = layer_norm,
     .layer_norm_backward = layer_norm_backward,
     .fused_forward = fused_forward,
-    .fused_cotangent = fused_cotangent,
     .fused_backward = fused_backward,
     .adamw = adamw,
     .sum_squares = sum_squares,

@@ -63,7 +63,6 @@ struct Table {
                               float* dbeta) noexcept;
   // fused_matrix.h
   void (*fused_forward)(const FusedForward<float>& k) noexcept;
-  void (*fused_cotangent)(const FusedCotangent<float>& k) noexcept;
   void (*fused_backward)(const FusedBackward<float>& k) noexcept;
   // optimizer.h
   void (*adamw)(int64_t n, const AdamwStep& step, float grad_scale, const float* g, float* w, float* m,

@@ -32,8 +32,9 @@ struct TrunkLevel {
     int32_t* index = nullptr;  // (B, w): where each maximum over d is
     Bundle norm;
   };
-  struct Matrix {  // (B, R, C, F) and its pools (B, R, F), (B, C, F), (B, F)
+  struct Matrix {  // (B, R, C, F), its pools (B, R, F), (B, C, F), (B, F), its sums over C and over R
     T *y = nullptr, *row = nullptr, *col = nullptr, *all = nullptr;
+    T *row_sum = nullptr, *col_sum = nullptr;  // where the batch's statistics are used
     Bundle norm;
   };
   Axis* axis = nullptr;

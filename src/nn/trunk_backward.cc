@@ -34,6 +34,8 @@ TrunkBackward<T>::TrunkBackward(const TrunkForward<T>& forward, const VjpArgs<T>
   du_ = arena.take<T*>(axes);
   dy_ = arena.take<T*>(axes);
   g_ = arena.take<T*>(matrices);
+  row_sum_ = arena.take<T*>(matrices);
+  col_sum_ = arena.take<T*>(matrices);
   matrix_ = arena.take<Coefficients>(matrices);
   axis_ = {take(widest), take(widest), take(widest)};
   scalar_ = {take(widest), take(widest), take(widest)};
@@ -44,6 +46,8 @@ TrunkBackward<T>::TrunkBackward(const TrunkForward<T>& forward, const VjpArgs<T>
   }
   for (size_t i = 0; i < matrices; ++i) {
     g_[i] = take(B_ * trunk_.matrices_[i].R * trunk_.matrices_[i].C * G_);
+    row_sum_[i] = take(B_ * trunk_.matrices_[i].R * G_);
+    col_sum_[i] = take(B_ * trunk_.matrices_[i].C * G_);
     matrix_[i] = {take(G_), take(G_), take(G_)};
   }
   const auto wide = static_cast<size_t>(widest);
@@ -60,10 +64,10 @@ void TrunkBackward<T>::run() {
     std::fill_n(du_[k], B_ * trunk_.axes_[k].d * trunk_.axes_[k].fields() * G_, T(0));
   // Parameters' slots accumulate onto what their owner put there, so everything below adds.
   const auto layers = static_cast<int64_t>(trunk_.layers_.size());
-  activation(layers, false);
+  activation(layers);
   for (int64_t l = layers - 1; l >= 0; --l) {
     layer(l);
-    if (l > 0) activation(l, true);
+    if (l > 0) activation(l);
   }
 }
 
@@ -96,8 +100,8 @@ void TrunkBackward<T>::finish_norm(const Norm& norm, const Bundle& bundle, int64
 }
 
 template <class T>
-void TrunkBackward<T>::activation(int64_t l, bool dy) {
-  for (size_t i = 0; i < trunk_.matrices_.size(); ++i) matrix_activation(l, i, dy);
+void TrunkBackward<T>::activation(int64_t l) {
+  for (size_t i = 0; i < trunk_.matrices_.size(); ++i) matrix_activation(l, i);
   for (size_t k = 0; k < trunk_.axes_.size(); ++k) axis_activation(l, k);
   if (trunk_.scalars_ > 0) scalar_activation(l);
 }
@@ -126,13 +130,22 @@ void TrunkBackward<T>::axis_activation(int64_t l, size_t k) {
 }
 
 template <class T>
-void TrunkBackward<T>::matrix_activation(int64_t l, size_t i, bool dy) {
+void TrunkBackward<T>::set_cotangent(kernels::FusedBackward<T>& k, int64_t l, size_t i, int64_t b) const {
+  const int64_t size = trunk_.matrices_[i].R * trunk_.matrices_[i].C * G_;
+  k.y = forward_.level(l + 1).matrix[i].y + b * size;
+  k.gy = g_[i] + b * size;
+  k.p = matrix_[i].p, k.q = matrix_[i].q, k.r = matrix_[i].r;
+}
+
+template <class T>
+void TrunkBackward<T>::matrix_activation(int64_t l, size_t i) {
   const auto& shape = trunk_.matrices_[i];
   const auto& matrix = forward_.level(l).matrix[i];
   const Norm& norm = trunk_.norms_[static_cast<size_t>(l - 1)].matrix[i];
   const int64_t positions = shape.R * shape.C, inv = trunk_.inv_fields_ * G_;
   const int64_t row_ld = trunk_.axes_[static_cast<size_t>(shape.row_axis)].fields() * G_,
                 col_ld = trunk_.axes_[static_cast<size_t>(shape.col_axis)].fields() * G_;
+  const bool last = l == static_cast<int64_t>(trunk_.layers_.size());  // only the final pools read this level
   for (int64_t g = 0; g < G_; ++g) {
     origin_[g] = norm.gamma < 0 ? T(0) : static_cast<T>(matrix.norm.mean[g]);
     sum_[g] = sum_x_[g] = 0;
@@ -144,7 +157,7 @@ void TrunkBackward<T>::matrix_activation(int64_t l, size_t i, bool dy) {
   k.sum = sum_, k.sum_x = sum_x_;
   k.drow_ld = row_ld, k.dcol_ld = col_ld;
   // A gradient that nobody asks for is taken all the same, into scratch.
-  if (dy) {
+  if (!last) {
     const int own = trunk_.layers_[static_cast<size_t>(l)].own[i];
     kernels::transpose(G_, G_, forward_.params().value(own).data, transposed_);
     k.wt = transposed_;
@@ -152,14 +165,15 @@ void TrunkBackward<T>::matrix_activation(int64_t l, size_t i, bool dy) {
     if (!k.dw) std::fill_n(k.dw = unwanted_, G_ * G_, T(0));
   }
   for (int64_t b = 0; b < B_; ++b) {
-    T* g = g_[i] + b * positions * G_;
     k.x = matrix.y + b * positions * G_;
-    k.dy = dy ? g : nullptr;
-    k.g = g;
+    k.g = g_[i] + b * positions * G_;
+    k.row_sum = row_sum_[i] + b * shape.R * G_;
+    k.col_sum = col_sum_[i] + b * shape.C * G_;
     k.pool_row = matrix.row + b * shape.R * G_;
     k.pool_col = matrix.col + b * shape.C * G_;
     k.pool_all = matrix.all + b * G_;
-    if (dy) {
+    if (!last) {
+      set_cotangent(k, l, i, b);
       k.drow = du_[shape.row_axis] + b * shape.R * row_ld + shape.row_field * G_;
       k.dcol = du_[shape.col_axis] + b * shape.C * col_ld + shape.col_field * G_;
     }
@@ -190,24 +204,25 @@ void TrunkBackward<T>::scalar_activation(int64_t l) {
   for (T* memory : {y, u, du}) arena.give_back(memory, size * sizeof(T));
 }
 
-// g of the matrices becomes dy; its sums over columns and rows join the axes' dy.
+// The sums of a matrix' dy over columns and rows join the axes' dy; they follow from those of g and of y.
 template <class T>
-void TrunkBackward<T>::matrix_cotangents(int64_t l) {
+void TrunkBackward<T>::matrix_sums(int64_t l) {
   for (size_t i = 0; i < trunk_.matrices_.size(); ++i) {
     const auto& shape = trunk_.matrices_[i];
-    const int64_t positions = shape.R * shape.C;
-    kernels::FusedCotangent<T> k{};
-    k.R = shape.R, k.C = shape.C, k.G = G_;
-    k.p = matrix_[i].p, k.q = matrix_[i].q, k.r = matrix_[i].r;
-    k.drow_ld = trunk_.axes_[static_cast<size_t>(shape.row_axis)].fields() * G_;
-    k.dcol_ld = trunk_.axes_[static_cast<size_t>(shape.col_axis)].fields() * G_;
-    for (int64_t b = 0; b < B_; ++b) {
-      k.y = forward_.level(l + 1).matrix[i].y + b * positions * G_;
-      k.g = g_[i] + b * positions * G_;
-      k.drow = dy_[shape.row_axis] + b * shape.R * k.drow_ld + shape.row_field * G_;
-      k.dcol = dy_[shape.col_axis] + b * shape.C * k.dcol_ld + shape.col_field * G_;
-      kernels::fused_cotangent(k);
-    }
+    const auto& matrix = forward_.level(l + 1).matrix[i];
+    const Coefficients& c = matrix_[i];
+    const bool of_batch = forward_.uses_batch(trunk_.norms_[static_cast<size_t>(l)].matrix[i]);
+    // `count` terms in each sum; d neurons on the axis.
+    const auto sums = [&](int axis, int64_t field, int64_t d, int64_t count, const T* g, const T* y) {
+      const int64_t ld = trunk_.axes_[static_cast<size_t>(axis)].fields() * G_;
+      T* dy = dy_[axis] + field * G_;
+      for (int64_t n = 0; n < B_ * d; ++n, g += G_, y += G_, dy += ld)
+        for (int64_t j = 0; j < G_; ++j)
+          // Without statistics of the batch q and r are zero, and nobody summed y.
+          dy[j] = of_batch ? c.p[j] * g[j] + (c.q[j] * y[j] + c.r[j] * static_cast<T>(count)) : c.p[j] * g[j];
+    };
+    sums(shape.row_axis, shape.row_field, shape.R, shape.C, row_sum_[i], matrix.row_sum);
+    sums(shape.col_axis, shape.col_field, shape.C, shape.R, col_sum_[i], matrix.col_sum);
   }
 }
 
@@ -216,9 +231,14 @@ template <class T>
 void TrunkBackward<T>::raw_matrix_weights() {
   for (size_t i = 0; i < trunk_.matrices_.size(); ++i) {
     const auto& shape = trunk_.matrices_[i];
-    if (T* dw = gradient(trunk_.layers_[0].own[i]))
-      kernels::matmul(int64_t{1}, G_, B_ * shape.R * shape.C, forward_.level(0).matrix[i].y, int64_t{1},
-                      int64_t{1}, g_[i], G_, dw, G_, true);
+    kernels::FusedBackward<T> k{};
+    k.R = shape.R, k.C = shape.C, k.F = 1, k.G = G_;
+    k.dw = gradient(trunk_.layers_[0].own[i]);
+    for (int64_t b = 0; k.dw && b < B_; ++b) {
+      k.x = forward_.level(0).matrix[i].y + b * shape.R * shape.C;
+      set_cotangent(k, 0, i, b);
+      kernels::fused_backward(k);
+    }
   }
 }
 
@@ -228,7 +248,7 @@ void TrunkBackward<T>::layer(int64_t l) {
   const TrunkLevel<T>& from = forward_.level(l);
   const int64_t F = forward_.channels(l), z = trunk_.z_fields_ * G_, inv = trunk_.inv_fields_ * F,
                 scalars = trunk_.scalars_ * G_;
-  matrix_cotangents(l);
+  matrix_sums(l);
   for (size_t k = 0; k < trunk_.axes_.size(); ++k) {
     const auto& shape = trunk_.axes_[k];
     const int64_t rows = B_ * shape.d, in = shape.fields() * F, out = shape.fields() * G_,

@@ -85,6 +85,8 @@ void TrunkForward<T>::allocate(Level& level, int64_t F, bool first) {
     level.matrix[i].row = take<T>(arena_, B_ * shape.R * F);
     level.matrix[i].col = take<T>(arena_, B_ * shape.C * F);
     level.matrix[i].all = take<T>(arena_, B_ * F);
+    level.matrix[i].row_sum = take<T>(arena_, B_ * shape.R * F);
+    level.matrix[i].col_sum = take<T>(arena_, B_ * shape.C * F);
   }
   level.z = take<T>(arena_, B_ * (first ? trunk_.scalars_ : trunk_.z_fields_ * F));
   level.inv = take<T>(arena_, B_ * trunk_.inv_fields_ * F);
@@ -154,7 +156,7 @@ void TrunkForward<T>::use_running_statistics() {
 
 template <class T>
 void TrunkForward<T>::normalise(const Norm& norm, Bundle& bundle, const T* y, int64_t rows, T* batch_stats) {
-  if (!training_ || norm.gamma < 0) return;
+  if (!uses_batch(norm)) return;
   const auto columns = static_cast<int64_t>(norm.set.size());
   // Sums about one of the set's own numbers: its first column's in the first row.
   for (int64_t c = columns; c-- > 0;)
@@ -275,7 +277,7 @@ void TrunkForward<T>::matrix(int64_t l, size_t i, T* batch_stats) {
   const T *row = levels_[l + 1].axis[shape.row_axis].y + shape.row_field * G,
           *col = levels_[l + 1].axis[shape.col_axis].y + shape.col_field * G;
   const T* w = params_.value(trunk_.layers_[static_cast<size_t>(l)].own[i]).data;
-  const bool statistics = training_ && norm.gamma >= 0;
+  const bool statistics = uses_batch(norm);
   if (statistics) {
     // The first position's result, to take the sums about.
     activate_rows(1, F, from.y, l == 0 ? nullptr : from.norm.scale, from.norm.shift, scalars_, F);
@@ -305,6 +307,8 @@ void TrunkForward<T>::matrix(int64_t l, size_t i, T* batch_stats) {
     k.pool_row = to.row + b * shape.R * G;
     k.pool_col = to.col + b * shape.C * G;
     k.pool_all = to.all + b * G;
+    k.row_sum = to.row_sum + b * shape.R * G;
+    k.col_sum = to.col_sum + b * shape.C * G;
     kernels::fused_forward(k);
   }
   if (statistics) fold(norm, to.norm, B_ * positions, set_origin_, sum_, sum_sq_, batch_stats);

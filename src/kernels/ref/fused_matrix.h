@@ -37,6 +37,8 @@ void fused_forward(const FusedForward<T>& k) noexcept {
         challenge(value, k.sign[g], k.pool_col[c * k.G + g], r == 0);
         challenge(value, k.sign[g], k.pool_all[g], r == 0 && c == 0);
         if (!k.sum) continue;
+        put(k.row_sum[r * k.G + g], value, c > 0);
+        put(k.col_sum[c * k.G + g], value, r > 0);
         const double d = real_part(value - k.origin[g]);
         k.sum[g] += d;
         k.sum_sq[g] += d * d;
@@ -45,36 +47,27 @@ void fused_forward(const FusedForward<T>& k) noexcept {
 }
 
 template <class T>
-void fused_cotangent(const FusedCotangent<T>& k) noexcept {
-  for (int64_t r = 0; r < k.R; ++r)
-    for (int64_t c = 0; c < k.C; ++c)
-      for (int64_t g = 0; g < k.G; ++g) {
-        const int64_t at = (r * k.C + c) * k.G + g;
-        const T value = k.p[g] * k.g[at] + k.q[g] * k.y[at] + k.r[g];
-        k.g[at] = value;
-        put(k.drow[r * k.drow_ld + g], value, c > 0);
-        put(k.dcol[c * k.dcol_ld + g], value, r > 0);
-      }
-}
-
-template <class T>
 void fused_backward(const FusedBackward<T>& k) noexcept {
-  std::vector<T> dy(static_cast<size_t>(k.G));  // of one position: g may be the same array
+  std::vector<T> dy(static_cast<size_t>(k.G));  // of one position: g may be gy
   std::vector<bool> all_found(static_cast<size_t>(k.F)), row_found(all_found);
   for (int64_t r = 0; r < k.R; ++r)
     for (int64_t c = 0; c < k.C; ++c) {
       const int64_t position = r * k.C + c;
       const T* x = k.x + position * k.F;
-      if (k.dy) std::copy_n(k.dy + position * k.G, k.G, dy.begin());
+      for (int64_t j = 0; k.y && j < k.G; ++j) {
+        const int64_t at = position * k.G + j;
+        dy[static_cast<size_t>(j)] = k.p[j] * k.gy[at] + k.q[j] * k.y[at] + k.r[j];
+      }
       if (c == 0) row_found.assign(row_found.size(), false);
       for (int64_t f = 0; f < k.F; ++f) {
         const auto at = static_cast<size_t>(f);
         const T a = activated(x, k.scale, k.shift, f);
         T g = T(0);
-        for (int64_t j = 0; k.dy && j < k.G; ++j) {
+        for (int64_t j = 0; k.y && j < k.G; ++j) {
           k.dw[f * k.G + j] += a * dy[static_cast<size_t>(j)];
-          g += dy[static_cast<size_t>(j)] * k.wt[j * k.F + f];
+          if (k.scale) g += dy[static_cast<size_t>(j)] * k.wt[j * k.F + f];
         }
+        if (!k.scale) continue;
         if (k.drow && x[f] == k.pool_row[r * k.F + f] && !row_found[at]) {
           g += k.drow[r * k.drow_ld + f];
           row_found[at] = true;
@@ -89,6 +82,8 @@ void fused_backward(const FusedBackward<T>& k) noexcept {
         }
         if (!(real_part(a) > 0)) g = T(0);
         k.g[position * k.F + f] = g;
+        put(k.row_sum[r * k.F + f], g, c > 0);
+        put(k.col_sum[c * k.F + f], g, r > 0);
         k.sum[f] += real_part(g);
         k.sum_x[f] += real_part(g * (x[f] - k.origin[f]));
       }
