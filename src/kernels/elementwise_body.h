@@ -17,16 +17,17 @@ DWS_INLINE void each(int64_t n, Op op) {
   if (i < n) op(i, n - i);
 }
 
-// The same in groups of 4, 2 or 1 vectors, for loops over rows inside that read along lines: op(i, lanes, count)
-// with `count` a constant type; only a group of one has fewer lanes than kLanes.
+// The same in groups of at most Most vectors (4 or 2) or 1, for loops over rows inside that read along lines:
+// op(i, lanes, count) with `count` a constant type; only a group of one has fewer lanes than kLanes.
 template <int N>
 struct Count {
   static constexpr int value = N;
 };
-template <class Op>
+template <int Most, class Op>
 DWS_INLINE void each_group(int64_t n, Op op) {
   int64_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes) op(i, int64_t{kLanes}, Count<4>());
+  if constexpr (Most == 4)
+    for (; i + 4 * kLanes <= n; i += 4 * kLanes) op(i, int64_t{kLanes}, Count<4>());
   for (; i + 2 * kLanes <= n; i += 2 * kLanes) op(i, int64_t{kLanes}, Count<2>());
   for (; i + kLanes <= n; i += kLanes) op(i, int64_t{kLanes}, Count<1>());
   if (i < n) op(i, n - i, Count<1>());

@@ -63,7 +63,7 @@ struct FusedBackward {
   const T* pool_row;   // (R, F), of the forward that made x
   const T* pool_col;   // (C, F)
   const T* pool_all;   // (F)
-  const T* drow;       // (R, F), gradients of the pools of a; null: none
+  const T* drow;       // (R, F), gradients of the pools of a over c and r: read when y is
   int64_t drow_ld;
   T* dcol;  // (C, F), used up: zero where it found its position
   int64_t dcol_ld;

@@ -19,7 +19,8 @@ inline constexpr int64_t kBlockA = 16384;
 
 struct Product {
   const float* a;
-  int64_t a_row, a_col;
+  int64_t a_ld;
+  bool turned;  // a is (K, M): columns of a product's a lie a_ld apart, not rows
   const float* b;
   int64_t ldb;
   float* c;
@@ -34,97 +35,129 @@ struct Product {
   // What the caller reads next, from far memory: fetched one line of each a step while the product runs.
   const float* next = nullptr;
   const float* next_end = nullptr;
-  const float* also_next = nullptr;
 };
 
-// c (MR, up to 2 vectors) at p.c, sum over K of p.a p.b; `part` lanes of the last vector exist.
+// How the rows of a tile start: at zero, at row[m / period], or at that plus col[m % period].
 template <int MR, int NV>
+DWS_INLINE void start_tile(const Product& p, int64_t m, int part, Vec (&acc)[MR][NV]) {
+  constexpr int kLast = (NV - 1) * kLanes;
+  const auto add = [&](Vec* to, const float* from) DWS_INLINED {
+    if (NV == 2) to[0] += load(from);
+    to[NV - 1] += load_part(from + kLast, part);
+  };
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) acc[i][j] = zero();
+  if (!p.row) return;
+  int64_t r = p.period == 1 ? m : m / p.period, q = m - r * p.period;
+  const float *row = p.row + r * p.row_ld, *col = p.col ? p.col + q * p.col_ld : nullptr;
+  if (p.period - q >= MR) {  // one row vector for all of them
+    Vec shared[NV];
+    if (NV == 2) shared[0] = load(row);
+    shared[NV - 1] = load_part(row + kLast, part);
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) {
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) acc[i][j] = shared[j];
+      if (col) add(acc[i], col + i * p.col_ld);
+    }
+    return;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i) {
+    add(acc[i], row);
+    if (col) add(acc[i], p.col + q * p.col_ld);
+    if (++q == p.period) row += p.row_ld, q = 0;
+  }
+}
+
+// c (MR, up to 2 vectors) at p.c, sum over K of p.a p.b; `part` lanes of the last vector exist. The element of
+// a at (i, k) is a[i + k * a_ld] with Turned, else a[i * a_ld + k].
+template <int MR, int NV, bool Turned>
 static void tile(const Product& p, int64_t K, int64_t m, int part, bool accumulate) noexcept {
   Vec acc[MR][NV];
-  if (p.row) {
-    int64_t r = m / p.period, q = m % p.period;
-#pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i) {
-      const float* row = p.row + r * p.row_ld;
-      const int last = (NV - 1) * kLanes;
-      if (NV == 2) acc[i][0] = load(row);
-      acc[i][NV - 1] = load_part(row + last, part);
-      if (p.col) {
-        const float* col = p.col + q * p.col_ld;
-        if (NV == 2) acc[i][0] += load(col);
-        acc[i][NV - 1] += load_part(col + last, part);
-      }
-      if (++q == p.period) ++r, q = 0;
-    }
-  } else {
-#pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i)
-#pragma GCC unroll 2
-      for (int j = 0; j < NV; ++j) acc[i][j] = zero();
-  }
-  const float* a = p.a;
+  start_tile<MR, NV>(p, m, part, acc);
   const float* b = p.b;
-  const int64_t a_row = p.a_row, a_col = p.a_col, ldb = p.ldb;
-  // One line ahead a step: of the next tile's rows where rows are contiguous, else of this tile's own.
-  const float* ahead = p.next < p.next_end ? p.next : a_col == 1 ? a + MR * a_row : a + 16 * a_col;
-  const int64_t ahead_step = p.next < p.next_end || a_col == 1 ? 16 : a_col;
-  const float* also = p.also_next ? p.also_next : ahead;
-  for (int64_t k = 0; k < K; ++k, a += a_col, b += ldb) {
-    __builtin_prefetch(ahead);
-    __builtin_prefetch(also);
-    ahead += ahead_step;
-    also += 16;
-    Vec row[NV];
+  const int64_t a_ld = p.a_ld, ldb = p.ldb;
+  // Of three rows one address, the others at one and two strides from it: few registers, no sums.
+  constexpr int kBases = Turned ? 1 : (MR + 2) / 3;
+  const float* a[kBases];
+#pragma GCC unroll 16
+  for (int i = 0; i < kBases; ++i) a[i] = p.a + 3 * i * a_ld;
+  // One line ahead a step: what the caller reads next, or the next tile's rows where rows are contiguous, else
+  // this tile's own.
+  const bool told = p.next < p.next_end;
+  const float* ahead = told ? p.next : Turned ? p.a + 16 * a_ld : p.a + MR * a_ld;
+  const int64_t ahead_step = !told && Turned ? a_ld : 16;
+  const auto step = [&](int64_t u) DWS_INLINED {
+    Vec line[NV];
 #pragma GCC unroll 2
-    for (int j = 0; j < NV; ++j) row[j] = load(b + j * kLanes);
+    for (int j = 0; j < NV; ++j) line[j] = load(b + j * kLanes);
+    b += ldb;
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
-      const Vec factor = broadcast(a[i * a_row]);
+      const Vec factor = broadcast(Turned ? a[0][i] : a[i / 3][i % 3 * a_ld + u]);
 #pragma GCC unroll 2
-      for (int j = 0; j < NV; ++j) acc[i][j] = fma(factor, row[j], acc[i][j]);
+      for (int j = 0; j < NV; ++j) acc[i][j] = fma(factor, line[j], acc[i][j]);
+    }
+    if (Turned) a[0] += a_ld;
+    if (told)
+      __builtin_prefetch(ahead, 0, 2);  // the second-level cache: the first has no room for it
+    else
+      __builtin_prefetch(ahead);
+    ahead += ahead_step;
+  };
+  int64_t k = 0;
+  for (; k + 2 <= K; k += 2) {
+    step(0);
+    step(1);
+    if (!Turned) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kBases; ++i) a[i] += 2;
     }
   }
+  if (k < K) step(0);
   float* c = p.c;
-  const int last = (NV - 1) * kLanes;
+  constexpr int kLast = (NV - 1) * kLanes;
   if (accumulate) {
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
       if (NV == 2) acc[i][0] += load(c + i * p.ldc);
-      acc[i][NV - 1] += load_part(c + i * p.ldc + last, part);
+      acc[i][NV - 1] += load_part(c + i * p.ldc + kLast, part);
     }
   }
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i, c += p.ldc) {
     if (NV == 2) store(c, acc[i][0]);
     if (part == kLanes)
-      store(c + last, acc[i][NV - 1]);
+      store(c + kLast, acc[i][NV - 1]);
     else
-      store_part(c + last, acc[i][NV - 1], part);
+      store_part(c + kLast, acc[i][NV - 1], part);
   }
 }
 
-template <int MR, int NV>
+template <int MR, int NV, bool Turned>
 static void last_rows(const Product& p, int64_t rows, int64_t K, int64_t m, int part,
                       bool accumulate) noexcept {
   if constexpr (MR > 0) {
     if (rows == MR)
-      tile<MR, NV>(p, K, m, part, accumulate);
+      tile<MR, NV, Turned>(p, K, m, part, accumulate);
     else
-      last_rows<MR - 1, NV>(p, rows, K, m, part, accumulate);
+      last_rows<MR - 1, NV, Turned>(p, rows, K, m, part, accumulate);
   }
 }
 
-template <int NV>
+template <int NV, bool Turned>
 static void panel(Product p, int64_t rows, int64_t K, int64_t m, int part, bool accumulate) noexcept {
   const int64_t end = m + rows;
   for (; m + kTileRows <= end; m += kTileRows) {
-    tile<kTileRows, NV>(p, K, m, part, accumulate);
+    tile<kTileRows, NV, Turned>(p, K, m, part, accumulate);
     if (p.next) p.next += 16 * K;
-    if (p.also_next) p.also_next += 16 * K;
-    p.a += kTileRows * p.a_row;
+    p.a += Turned ? kTileRows : kTileRows * p.a_ld;
     p.c += kTileRows * p.ldc;
   }
-  last_rows<kTileRows - 1, NV>(p, end - m, K, m, part, accumulate);
+  last_rows<kTileRows - 1, NV, Turned>(p, end - m, K, m, part, accumulate);
 }
 
 // Panels are copied side by side where rows of b lie far apart (they would fall on the same cache sets) and
@@ -143,7 +176,7 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
         const int vectors = width > kLanes ? 2 : 1;
         const int part = width - (vectors - 1) * kLanes;
         Product p = whole;
-        p.a += m * p.a_row + k * p.a_col;
+        p.a += p.turned ? m + k * p.a_ld : m * p.a_ld + k;
         p.b += k * p.ldb + n;
         p.c += m * p.ldc + n;
         if (k > 0) p.row = nullptr;
@@ -160,10 +193,10 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
           p.ldb = kPanel;
         }
         const bool add = accumulate || k > 0;
-        if (vectors == 2)
-          panel<2>(p, rows, depth, m, part, add);
-        else
-          panel<1>(p, rows, depth, m, part, add);
+        const auto run = vectors == 2 ? p.turned ? panel<2, true> : panel<2, false>
+                         : p.turned   ? panel<1, true>
+                                      : panel<1, false>;
+        run(p, rows, depth, m, part, add);
       }
       k += kBlockK;
     } while (k < K);
@@ -172,18 +205,19 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
 
 static void matmul(int64_t M, int64_t N, int64_t K, const float* a, int64_t a_row, int64_t a_col,
                    const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) noexcept {
-  multiply(M, N, K, {a, a_row, a_col, b, ldb, c, ldc, nullptr, 0, nullptr, 0, 1}, accumulate);
+  const bool turned = a_col != 1;
+  multiply(M, N, K, {a, turned ? a_col : a_row, turned, b, ldb, c, ldc, nullptr, 0, nullptr, 0, 1}, accumulate);
 }
 
 static void matmul_onto_rows(int64_t M, int64_t N, int64_t K, const float* a, const float* b, int64_t ldb,
                              float* c, int64_t ldc, const float* row, int64_t row_ld,
                              int64_t period) noexcept {
-  multiply(M, N, K, {a, K, 1, b, ldb, c, ldc, row, row_ld, nullptr, 0, period}, false);
+  multiply(M, N, K, {a, K, false, b, ldb, c, ldc, row, row_ld, nullptr, 0, period}, false);
 }
 
 static void matrix_update(int64_t R, int64_t C, int64_t F, int64_t G, const float* x, const float* w,
                           const float* row, const float* col, float* y) noexcept {
-  multiply(R * C, G, F, {x, F, 1, w, G, y, G, row, G, col, G, C}, false);
+  multiply(R * C, G, F, {x, F, false, w, G, y, G, row, G, col, G, C}, false);
 }
 
 // lane j of `low` (`high`): a[j / 2 (+ kLanes / 2)] where j is even, b there where it is odd.

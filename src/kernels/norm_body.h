@@ -19,7 +19,7 @@ template <class Terms>
 DWS_INLINE void add_column_pairs(int64_t rows, int64_t C, double* sum0, double* sum1, Terms terms) {
   for (int64_t first = 0; first < rows; first += kRowsPerBlock) {
     const int64_t end = rows - first < kRowsPerBlock ? rows : first + kRowsPerBlock;
-    each_group(C, [&](int64_t c, int64_t lanes, auto count) DWS_INLINED {
+    each_group<4>(C, [&](int64_t c, int64_t lanes, auto count) DWS_INLINED {
       constexpr int kVectors = decltype(count)::value, kTurns = 4 / kVectors;
       Vec s0[kTurns][kVectors] = {}, s1[kTurns][kVectors] = {};
       const auto row = [&](int64_t r, int turn) DWS_INLINED {
@@ -82,7 +82,7 @@ static void affine_backward_sums(int64_t rows, int64_t C, const float* x, const 
 
 static void affine(int64_t rows, int64_t C, const float* x, const float* a, const float* b, bool with_relu,
                    float* y) noexcept {
-  each_group(C, [&](int64_t c, int64_t lanes, auto count) DWS_INLINED {
+  each_group<4>(C, [&](int64_t c, int64_t lanes, auto count) DWS_INLINED {
     constexpr int kVectors = decltype(count)::value;
     Vec va[kVectors], vb[kVectors];
 #pragma GCC unroll 4
@@ -102,7 +102,7 @@ static void affine(int64_t rows, int64_t C, const float* x, const float* a, cons
 static void affine_backward(int64_t rows, int64_t C, const float* x, const float* y, const float* dy,
                             const float* p, const float* q, const float* r, float* dx,
                             bool accumulate) noexcept {
-  each_group(C, [&](int64_t c, int64_t lanes, auto count) DWS_INLINED {
+  each_group<4>(C, [&](int64_t c, int64_t lanes, auto count) DWS_INLINED {
     constexpr int kVectors = decltype(count)::value;
     Vec vp[kVectors], vq[kVectors], vr[kVectors];
 #pragma GCC unroll 4

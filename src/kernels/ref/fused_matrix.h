@@ -68,11 +68,11 @@ void fused_backward(const FusedBackward<T>& k) noexcept {
           if (k.scale) g += dy[static_cast<size_t>(j)] * k.wt[j * k.F + f];
         }
         if (!k.scale) continue;
-        if (k.drow && x[f] == k.pool_row[r * k.F + f] && !row_found[at]) {
+        if (k.y && x[f] == k.pool_row[r * k.F + f] && !row_found[at]) {
           g += k.drow[r * k.drow_ld + f];
           row_found[at] = true;
         }
-        if (k.drow && x[f] == k.pool_col[c * k.F + f]) {
+        if (k.y && x[f] == k.pool_col[c * k.F + f]) {
           g += k.dcol[c * k.dcol_ld + f];
           k.dcol[c * k.dcol_ld + f] = T(0);
         }
