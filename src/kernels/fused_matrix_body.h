@@ -90,26 +90,27 @@ DWS_INLINE void fused_gather(const FusedForward<float>& k, int64_t r0, int64_t c
 
 static void fused_forward(const FusedForward<float>& k) noexcept {
   alignas(64) float buffer[kMostFusedChannels];
-  each_block(k.R, k.C, k.F > k.G ? k.F : k.G, kForwardBlock, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
-    const int64_t first = r * k.C + c, positions = rows * cols;
-    const float* a = k.x + first * k.F;
-    float* y = k.y + first * k.G;
-    if (k.scale) {
-      affine(positions, k.F, a, k.scale, k.shift, true, buffer);
-      a = buffer;
-    }
-    const float* next = k.x + (first + positions) * k.F;
-    multiply(positions, k.G, k.F,
-             {a, k.F, false, k.w, k.G, y, k.G, k.row + r * k.row_ld, k.row_ld, k.col + c * k.col_ld, k.col_ld, cols,
-              next, next + positions * k.F},
-             false);
-    each_group<2>(k.G, [&](int64_t g, int64_t lanes, auto count) DWS_INLINED {
-      if (k.sum)
-        fused_gather<true, decltype(count)::value>(k, r, c, rows, cols, g, lanes);
-      else
-        fused_gather<false, decltype(count)::value>(k, r, c, rows, cols, g, lanes);
-    });
-  });
+  each_block(k.R, k.C, k.F > k.G ? k.F : k.G, kForwardBlock,
+             [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
+               const int64_t first = r * k.C + c, positions = rows * cols;
+               const float* a = k.x + first * k.F;
+               float* y = k.y + first * k.G;
+               if (k.scale) {
+                 affine(positions, k.F, a, k.scale, k.shift, true, buffer);
+                 a = buffer;
+               }
+               const float* next = k.x + (first + positions) * k.F;
+               multiply(positions, k.G, k.F,
+                        {a, k.F, false, k.w, k.G, y, k.G, k.row + r * k.row_ld, k.row_ld,
+                         k.col + c * k.col_ld, k.col_ld, cols, next, next + positions * k.F},
+                        false);
+               each_group<2>(k.G, [&](int64_t g, int64_t lanes, auto count) DWS_INLINED {
+                 if (k.sum)
+                   fused_gather<true, decltype(count)::value>(k, r, c, rows, cols, g, lanes);
+                 else
+                   fused_gather<false, decltype(count)::value>(k, r, c, rows, cols, g, lanes);
+               });
+             });
   // While columns and the whole are gathered they are sign * y.
   const auto undo = [&](float* pool) DWS_INLINED {
     each(k.G, [&](int64_t g, int64_t lanes) DWS_INLINED {
@@ -129,8 +130,9 @@ DWS_INLINE void fused_cotangent(const FusedBackward<float>& k, int64_t first, in
 // the whole. The whole's first maximum is the first maximum of the first row that reaches it, so its gradient joins
 // that row's.
 template <bool Pooled, int NV>
-DWS_INLINE void fused_gradient(const FusedBackward<float>& k, int64_t r0, int64_t c0, int64_t rows, int64_t cols,
-                               const float* da, int64_t f, int64_t lanes, float* row_left, float* all_left) {
+DWS_INLINE void fused_gradient(const FusedBackward<float>& k, int64_t r0, int64_t c0, int64_t rows,
+                               int64_t cols, const float* da, int64_t f, int64_t lanes, float* row_left,
+                               float* all_left) {
   const int64_t F = k.F, dcol_ld = k.dcol_ld;
   const Group<NV> origin = load_group<NV>(k.origin + f, lanes), all = load_group<NV>(k.pool_all + f, lanes),
                   scale = load_group<NV>(k.scale + f, lanes), shift = load_group<NV>(k.shift + f, lanes);
@@ -194,11 +196,12 @@ DWS_INLINE void fused_gradient(const FusedBackward<float>& k, int64_t r0, int64_
 // Of raw numbers only the weights' gradient is wanted: dw += x^T dy, for F = 1 in registers.
 static void fused_raw_weights(const FusedBackward<float>& k) noexcept {
   alignas(64) float dy[kMostFusedChannels];
-  each_block(k.R, k.C, k.F > k.G ? k.F : k.G, kBackwardBlock, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
-    const int64_t first = r * k.C + c, positions = rows * cols;
-    fused_cotangent(k, first, positions, dy);
-    matmul(k.F, k.G, positions, k.x + first * k.F, 1, k.F, dy, k.G, k.dw, k.G, true);
-  });
+  each_block(k.R, k.C, k.F > k.G ? k.F : k.G, kBackwardBlock,
+             [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
+               const int64_t first = r * k.C + c, positions = rows * cols;
+               fused_cotangent(k, first, positions, dy);
+               matmul(k.F, k.G, positions, k.x + first * k.F, 1, k.F, dy, k.G, k.dw, k.G, true);
+             });
 }
 
 static void fused_backward(const FusedBackward<float>& k) noexcept {
@@ -207,26 +210,32 @@ static void fused_backward(const FusedBackward<float>& k) noexcept {
   alignas(64) float row_left[kMostFusedChannels], all_left[kMostFusedChannels];
   alignas(64) float a[kMostFusedChannels], dy[kMostFusedChannels];
   for (int64_t f = 0; f < k.F; ++f) all_left[f] = k.dall[f];
-  each_block(k.R, k.C, k.F > k.G ? k.F : k.G, kBackwardBlock, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
-    const int64_t first = r * k.C + c, positions = rows * cols, next = first + positions;
-    if (k.y) {
-      fused_cotangent(k, first, positions, dy);
-      affine(positions, k.F, k.x + first * k.F, k.scale, k.shift, true, a);
-      const float *next_x = k.x + next * k.F, *next_gy = k.gy + next * k.G;
-      multiply(k.F, k.G, positions,
-               {a, k.F, true, dy, k.G, k.dw, k.G, nullptr, 0, nullptr, 0, 1, next_x, next_x + positions * k.F}, true);
-      // a has been used: dy w^T takes its place.
-      multiply(positions, k.F, k.G,
-               {dy, k.G, false, k.wt, k.F, a, k.F, nullptr, 0, nullptr, 0, 1, next_gy, next_gy + positions * k.G},
-               false);
-    }
-    each_group<2>(k.F, [&](int64_t f, int64_t lanes, auto count) DWS_INLINED {
-      if (k.y)
-        fused_gradient<true, decltype(count)::value>(k, r, c, rows, cols, a, f, lanes, row_left, all_left);
-      else
-        fused_gradient<false, decltype(count)::value>(k, r, c, rows, cols, a, f, lanes, row_left, all_left);
-    });
-  });
+  each_block(
+      k.R, k.C, k.F > k.G ? k.F : k.G, kBackwardBlock, [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
+        const int64_t first = r * k.C + c, positions = rows * cols, next = first + positions;
+        if (k.y) {
+          fused_cotangent(k, first, positions, dy);
+          affine(positions, k.F, k.x + first * k.F, k.scale, k.shift, true, a);
+          const float *next_x = k.x + next * k.F, *next_gy = k.gy + next * k.G;
+          multiply(
+              k.F, k.G, positions,
+              {a, k.F, true, dy, k.G, k.dw, k.G, nullptr, 0, nullptr, 0, 1, next_x, next_x + positions * k.F},
+              true);
+          // a has been used: dy w^T takes its place.
+          multiply(positions, k.F, k.G,
+                   {dy, k.G, false, k.wt, k.F, a, k.F, nullptr, 0, nullptr, 0, 1, next_gy,
+                    next_gy + positions * k.G},
+                   false);
+        }
+        each_group<2>(k.F, [&](int64_t f, int64_t lanes, auto count) DWS_INLINED {
+          if (k.y)
+            fused_gradient<true, decltype(count)::value>(k, r, c, rows, cols, a, f, lanes, row_left,
+                                                         all_left);
+          else
+            fused_gradient<false, decltype(count)::value>(k, r, c, rows, cols, a, f, lanes, row_left,
+                                                          all_left);
+        });
+      });
 }
 
 }  // namespace dws::kernels::DWS_ISA

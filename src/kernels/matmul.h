@@ -8,7 +8,7 @@
 namespace dws::kernels {
 
 // c (M, N) = a b, or += with `accumulate`. Element (m, k) of a is a[m * a_row + k * a_col], so a transposed
-// operand is a matter of strides; b (K, N) and c (M, N) have contiguous rows `ldb` and `ldc` apart. The order
+// operand is a matter of strides; one of the two is 1. b (K, N) and c (M, N) have contiguous rows `ldb` and `ldc` apart. The order
 // of the sum over k depends on the sizes alone.
 template <class T>
 void matmul(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, int64_t a_col, const T* b,

@@ -194,7 +194,7 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
         }
         const bool add = accumulate || k > 0;
         const auto run = vectors == 2 ? p.turned ? panel<2, true> : panel<2, false>
-                         : p.turned   ? panel<1, true>
+                         : p.turned ? panel<1, true>
                                       : panel<1, false>;
         run(p, rows, depth, m, part, add);
       }
@@ -206,7 +206,8 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
 static void matmul(int64_t M, int64_t N, int64_t K, const float* a, int64_t a_row, int64_t a_col,
                    const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) noexcept {
   const bool turned = a_col != 1;
-  multiply(M, N, K, {a, turned ? a_col : a_row, turned, b, ldb, c, ldc, nullptr, 0, nullptr, 0, 1}, accumulate);
+  multiply(M, N, K, {a, turned ? a_col : a_row, turned, b, ldb, c, ldc, nullptr, 0, nullptr, 0, 1},
+           accumulate);
 }
 
 static void matmul_onto_rows(int64_t M, int64_t N, int64_t K, const float* a, const float* b, int64_t ldb,
@@ -235,8 +236,7 @@ static void transpose(int64_t rows, int64_t cols, const float* in, float* out) n
       const int64_t width = cols - c < kLanes ? cols - c : kLanes;
       Vec from[kLanes], to[kLanes];
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i)
-        from[i] = i < height ? load_n(in + (r + i) * cols + c, width) : zero();
+      for (int i = 0; i < kLanes; ++i) from[i] = i < height ? load_n(in + (r + i) * cols + c, width) : zero();
 #pragma GCC unroll 4
       for (int round = 1; round < kLanes; round *= 2) {
 #pragma GCC unroll 8

@@ -25,7 +25,9 @@ class TrunkForward {
   int64_t networks() const noexcept { return B_; }
   int64_t channels(int64_t level) const noexcept { return level == 0 ? 1 : trunk_.channels_; }
   // Whether a norm's statistics are the batch's own.
-  bool uses_batch(const typename DwsTrunk<T>::Norm& norm) const noexcept { return training_ && norm.gamma >= 0; }
+  bool uses_batch(const typename DwsTrunk<T>::Norm& norm) const noexcept {
+    return training_ && norm.gamma >= 0;
+  }
   Channels channels_of(const typename DwsTrunk<T>::Norm& norm, const Bundle& bundle, int64_t rows) const;
 
  private:
