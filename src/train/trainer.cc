@@ -83,6 +83,8 @@ Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, con
   if (options_.ema > 0) {
     ema_ = Buffer<float>(params);
     std::copy_n(model_.params().values().data, params, ema_.data());
+    ema_buffers_ = Buffer<float>(buffers);
+    std::copy_n(model_.params().buffer_values().data, buffers, ema_buffers_.data());
   }
   if (!val_.empty()) {
     best_params_ = Buffer<float>(params);
@@ -161,18 +163,27 @@ void Trainer::apply_gradient(int shards, int64_t count) {
         saved_ ? text("lower --lr or --clip; the last good state is in {}", checkpoint_)
                : std::string("lower --lr or --clip"));
   optimizer_.step(params, gradient, clip_scale(norm, options_.clip), lr_, at_.step + 1);
-  if (!ema_.empty()) update_average(ema_.span(), params.values().span(), options_.ema, at_.step);
   float* running = params.buffer_values().data;
   for (size_t i = 0; i < static_cast<size_t>(params.buffer_size()); ++i) {
     float sum = 0;
     for (int s = 0; s < shards; ++s) sum += statistics_[static_cast<size_t>(s)][i];
     running[i] = (1 - kMomentum) * running[i] + kMomentum * (sum / static_cast<float>(shards));
   }
+  if (!ema_.empty()) {
+    update_average(ema_.span(), params.values().span(), options_.ema, at_.step);
+    update_average(ema_buffers_.span(), params.buffer_values().span(), options_.ema, at_.step);
+  }
   at_.tally.add(batch);
   at_.norm_sum += norm;
   at_.step_networks += static_cast<double>(count);
   ++at_.step;
   ++at_.step_in_epoch;
+}
+
+void Trainer::swap_average() noexcept {
+  std::span<float> values = model_.params().values().span(), buffers = model_.params().buffer_values().span();
+  std::swap_ranges(values.begin(), values.end(), ema_.begin());
+  std::swap_ranges(buffers.begin(), buffers.end(), ema_buffers_.begin());
 }
 
 void Trainer::finish_epoch(const std::function<void(const EpochRecord&)>& on_epoch) {
@@ -185,8 +196,7 @@ void Trainer::finish_epoch(const std::function<void(const EpochRecord&)>& on_epo
   record.networks_per_second = static_cast<double>(at_.tally.count) / std::max(1e-9, at_.epoch_seconds);
   record.seconds = at_.seconds;
   if (!val_.empty()) {
-    std::span<float> values = model_.params().values().span();
-    if (!ema_.empty()) std::swap_ranges(values.begin(), values.end(), ema_.begin());
+    if (!ema_.empty()) swap_average();
     record.val = predictor_.evaluate(val_);
     const Tally &now = *record.val, &best = at_.best;
     record.best = at_.best_epoch < 0 || now.correct > best.correct ||
@@ -194,10 +204,10 @@ void Trainer::finish_epoch(const std::function<void(const EpochRecord&)>& on_epo
     if (record.best) {
       at_.best = now;
       at_.best_epoch = at_.epoch + 1;
-      std::copy(values.begin(), values.end(), best_params_.begin());
+      std::copy_n(model_.params().values().data, best_params_.size(), best_params_.data());
       std::copy_n(model_.params().buffer_values().data, best_buffers_.size(), best_buffers_.data());
     }
-    if (!ema_.empty()) std::swap_ranges(values.begin(), values.end(), ema_.begin());
+    if (!ema_.empty()) swap_average();
   }
   if (on_epoch) on_epoch(record);
   ++at_.epoch;
@@ -256,7 +266,7 @@ TrainResult Trainer::run(const std::function<void(const EpochRecord&)>& on_epoch
     result.epoch = at_.best_epoch;
     result.val = at_.best;
   } else if (!ema_.empty()) {
-    std::copy(ema_.begin(), ema_.end(), params.values().data);
+    swap_average();
   }
   result.seconds = before + seconds_since(start);
   result.networks_per_second = at_.step_networks / std::max(1e-9, at_.step_seconds);

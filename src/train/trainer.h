@@ -35,7 +35,7 @@ struct TrainOptions {
   double lr_floor = 0.01;  // lowest at the end, as a share of lr
   double warmup = 0.05;    // below 1: share of all steps; otherwise steps
   double clip = 1;         // largest norm of a gradient; 0: none
-  double ema = 0;          // decay of the running average of parameters; 0: none
+  double ema = 0;          // decay of the running average of parameters and buffers; 0: none
   double label_smoothing = 0;
   AdamwOptions adamw;
   weights::Augmentation augmentation;
@@ -92,6 +92,9 @@ class Trainer {
   void train_step();
   void run_shard(int64_t shard, int64_t shards, int64_t begin, int64_t end);
   void apply_gradient(int shards, int64_t count);
+  // Exchanges the model's parameters and buffers with their running averages: averaged parameters see
+  // features whose statistics are the averaged ones.
+  void swap_average() noexcept;
   void finish_epoch(const std::function<void(const EpochRecord&)>& on_epoch);
   void save();
   std::vector<StateArray> arrays();
@@ -113,7 +116,7 @@ class Trainer {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Buffer<float>> gradients_, statistics_;  // one a shard
   std::vector<Tally> tallies_;
-  Buffer<float> ema_, best_params_, best_buffers_;
+  Buffer<float> ema_, ema_buffers_, best_params_, best_buffers_;
   Position at_;
   double lr_ = 0;
   bool saved_ = false;

@@ -34,7 +34,8 @@ std::vector<StateArray> Trainer::arrays() {
       {"params", params.values().span()},      {"buffers", params.buffer_values().span()},
       {"adam.m", optimizer_.m().span()},       {"adam.v", optimizer_.v().span()},
       {"adam.vmax", optimizer_.vmax().span()}, {"ema", ema_.span()},
-      {"best.params", best_params_.span()},    {"best.buffers", best_buffers_.span()}};
+      {"ema.buffers", ema_buffers_.span()},    {"best.params", best_params_.span()},
+      {"best.buffers", best_buffers_.span()}};
   std::erase_if(arrays, [](const StateArray& a) { return a.data.empty(); });
   return arrays;
 }
