@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/text.h"
+#include "kernels/bf16.h"
 #include "kernels/isa.h"
 
 namespace dws::tools {
@@ -63,6 +64,7 @@ int bench(const std::string& filter, double seconds, bool json) {
     line.set("schema", "dws.bench/1");
     line.set("name", test.name);
     line.set("isa", kernels::to_string(kernels::isa()));
+    line.set("precision", kernels::precision_name());
     for (const auto& [key, value] : result.as_object()) line.set(key, value);
     print(line.dump());
   }
@@ -103,6 +105,7 @@ void register_bench(CLI::App& app, const Globals&, Run& run) {
   struct Settings {
     std::string filter;
     double seconds = 1;
+    std::string precision;
     bool json = false;
   };
   auto settings = std::make_shared<Settings>();
@@ -112,9 +115,13 @@ void register_bench(CLI::App& app, const Globals&, Run& run) {
   sub->add_option("--seconds", settings->seconds, "about how long one measurement takes")
       ->check(CLI::Range(0.01, 60.0))
       ->capture_default_str();
+  add_precision(*sub, settings->precision);
   sub->add_flag("--json", settings->json, "JSON Lines");
   sub->callback([settings, &run] {
-    run = [settings] { return bench(settings->filter, settings->seconds, settings->json); };
+    run = [settings] {
+      use_precision(settings->precision);
+      return bench(settings->filter, settings->seconds, settings->json);
+    };
   });
 }
 

@@ -137,12 +137,13 @@ class Classifier {
 struct Classify {
   explicit Classify(const Globals& g) : globals(g) {}
   const Globals& globals;
-  std::string model, labels;
+  std::string model, labels, precision;
   std::vector<std::string> inputs;
   int64_t top = 1;
   bool json = false;
 
   int run() const {
+    use_precision(precision);
     ModelFile file = load_model(model);
     if (!file.remark.empty()) log_warn(file.remark);
     if (!labels.empty()) file.classes = class_names(labels, file.model->output_size());
@@ -194,6 +195,7 @@ void register_classify(CLI::App& app, const Globals& globals, Run& run) {
   verb->add_option("-m,--model", c.model, "model written by dws train")->required();
   verb->add_option("FILE", c.inputs, "zoos, single networks, folders of them; - reads names from stdin")
       ->required();
+  add_precision(*verb, c.precision);
   verb->add_option("--top", c.top, "the K most probable classes")->check(CLI::PositiveNumber);
   verb->add_option("--labels", c.labels, "file with the names of the classes, one a line");
   verb->add_flag("--json", c.json, "JSON Lines, a summary at the end");

@@ -31,6 +31,11 @@ void register_train(CLI::App& app, const Globals& globals, Run& run);
 // {"command", "version", "inputs": {path: hash}}: the start of every recipe.
 Json recipe(const Globals& globals, const std::vector<std::string>& inputs);
 
+// Adds --precision, whose value goes to `name`; use_precision() makes it so for the rest of the program, and warns where
+// bf16 is slow.
+void add_precision(CLI::App& verb, std::string& name);
+void use_precision(const std::string& name);
+
 // One line to stdout, flushed; a closed pipe ends the program with code 0.
 void print(std::string_view line);
 

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "core/version.h"
+#include "kernels/bf16.h"
 #include "kernels/isa.h"
 #include "metanets/registry.h"
 #include "output.h"
@@ -25,7 +26,7 @@ struct Train {
   const Globals& globals;
   TrainSettings settings;
   std::vector<std::string> data, val, test;
-  std::string out, task = "classify", split, log, labels;
+  std::string out, task = "classify", split, log, labels, precision;
   int64_t limit = 0, classes = 0;
   bool resume = false, force = false, json = false;
 
@@ -135,6 +136,7 @@ train::SplitSizes Train::split_sizes() const {
 
 int Train::run() {
   check_task();
+  use_precision(precision);
   settings.resolve();
   const train::SplitSizes sizes = split_sizes();
   const bool goes_on = check_outputs();
@@ -157,6 +159,7 @@ int Train::run() {
   Json identity = Json::object();
   identity.set("version", version());
   identity.set("isa", kernels::to_string(kernels::isa()));
+  identity.set("precision", kernels::precision_name());
   Json hashes = Json::array();
   for (const auto& [path, hash] : made_by.at("inputs").as_object()) hashes.push_back(hash);
   identity.set("data", hashes);
@@ -255,6 +258,7 @@ void register_train(CLI::App& app, const Globals& globals, Run& run) {
       ->check(CLI::NonNegativeNumber);
   verb->add_option("--labels", t.labels, "file with the names of the classes, one a line");
   t.settings.add_options(*verb);
+  add_precision(*verb, t.precision);
   verb->add_option("--log", t.log, "write metrics to this file, a JSON line an epoch");
   verb->add_flag("--resume", t.resume, "go on from the checkpoint of a run that was stopped");
   verb->add_flag("--force", t.force, "overwrite the output, and start over if there is a checkpoint");

@@ -88,7 +88,15 @@ DWS_INLINE void fused_gather(const FusedForward<float>& k, int64_t r0, int64_t c
   }
 }
 
-static void fused_forward(const FusedForward<float>& k) noexcept {
+struct FloatProducts {
+  void multiply(int64_t M, int64_t N, int64_t K, const Product& p, bool accumulate) {
+    DWS_ISA::multiply(M, N, K, p, accumulate);
+  }
+};
+
+// Products: what multiplies, as FloatProducts does.
+template <class Products>
+static void fused_forward_by(Products products, const FusedForward<float>& k) noexcept {
   alignas(64) float buffer[kMostFusedChannels];
   each_block(k.R, k.C, k.F > k.G ? k.F : k.G, kForwardBlock,
              [&](int64_t r, int64_t c, int64_t rows, int64_t cols) {
@@ -100,10 +108,10 @@ static void fused_forward(const FusedForward<float>& k) noexcept {
                  a = buffer;
                }
                const float* next = k.x + (first + positions) * k.F;
-               multiply(positions, k.G, k.F,
-                        {a, k.F, false, k.w, k.G, y, k.G, k.row + r * k.row_ld, k.row_ld,
-                         k.col + c * k.col_ld, k.col_ld, cols, next, next + positions * k.F},
-                        false);
+               products.multiply(positions, k.G, k.F,
+                                 {a, k.F, false, k.w, k.G, y, k.G, k.row + r * k.row_ld, k.row_ld,
+                                  k.col + c * k.col_ld, k.col_ld, cols, next, next + positions * k.F},
+                                 false);
                each_group<2>(k.G, [&](int64_t g, int64_t lanes, auto count) DWS_INLINED {
                  if (k.sum)
                    fused_gather<true, decltype(count)::value>(k, r, c, rows, cols, g, lanes);
@@ -204,7 +212,8 @@ static void fused_raw_weights(const FusedBackward<float>& k) noexcept {
              });
 }
 
-static void fused_backward(const FusedBackward<float>& k) noexcept {
+template <class Products>
+static void fused_backward_by(Products products, const FusedBackward<float>& k) noexcept {
   if (!k.scale) return fused_raw_weights(k);
   // What is left of the gradients of the maxima of this row and of the whole.
   alignas(64) float row_left[kMostFusedChannels], all_left[kMostFusedChannels];
@@ -217,15 +226,15 @@ static void fused_backward(const FusedBackward<float>& k) noexcept {
           fused_cotangent(k, first, positions, dy);
           affine(positions, k.F, k.x + first * k.F, k.scale, k.shift, true, a);
           const float *next_x = k.x + next * k.F, *next_gy = k.gy + next * k.G;
-          multiply(
+          products.multiply(
               k.F, k.G, positions,
               {a, k.F, true, dy, k.G, k.dw, k.G, nullptr, 0, nullptr, 0, 1, next_x, next_x + positions * k.F},
               true);
           // a has been used: dy w^T takes its place.
-          multiply(positions, k.F, k.G,
-                   {dy, k.G, false, k.wt, k.F, a, k.F, nullptr, 0, nullptr, 0, 1, next_gy,
-                    next_gy + positions * k.G},
-                   false);
+          products.multiply(positions, k.F, k.G,
+                            {dy, k.G, false, k.wt, k.F, a, k.F, nullptr, 0, nullptr, 0, 1, next_gy,
+                             next_gy + positions * k.G},
+                            false);
         }
         each_group<2>(k.F, [&](int64_t f, int64_t lanes, auto count) DWS_INLINED {
           if (k.y)
@@ -236,6 +245,13 @@ static void fused_backward(const FusedBackward<float>& k) noexcept {
                                                           all_left);
         });
       });
+}
+
+static void fused_forward(const FusedForward<float>& k) noexcept {
+  fused_forward_by(FloatProducts(), k);
+}
+static void fused_backward(const FusedBackward<float>& k) noexcept {
+  fused_backward_by(FloatProducts(), k);
 }
 
 }  // namespace dws::kernels::DWS_ISA

@@ -10,10 +10,12 @@ namespace dws::kernels {
 template <class T>
 void matmul(int64_t M, int64_t N, int64_t K, const T* a, int64_t a_row, int64_t a_col, const T* b,
             int64_t ldb, T* c, int64_t ldc, bool accumulate) noexcept {
-  if constexpr (std::is_same_v<T, float>)
-    table().matmul(M, N, K, a, a_row, a_col, b, ldb, c, ldc, accumulate);
-  else
+  if constexpr (std::is_same_v<T, float>) {
+    const Bf16Kernels* bf16 = bf16_kernels(M, N, K);
+    (bf16 ? bf16->matmul : table().matmul)(M, N, K, a, a_row, a_col, b, ldb, c, ldc, accumulate);
+  } else {
     ref::matmul(M, N, K, a, a_row, a_col, b, ldb, c, ldc, accumulate);
+  }
 }
 template void matmul(int64_t, int64_t, int64_t, const float*, int64_t, int64_t, const float*, int64_t, float*,
                      int64_t, bool) noexcept;

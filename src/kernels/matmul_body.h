@@ -203,11 +203,15 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
   }
 }
 
+DWS_INLINE Product product_of(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb,
+                              float* c, int64_t ldc) {
+  const bool turned = a_col != 1;
+  return {a, turned ? a_col : a_row, turned, b, ldb, c, ldc, nullptr, 0, nullptr, 0, 1};
+}
+
 static void matmul(int64_t M, int64_t N, int64_t K, const float* a, int64_t a_row, int64_t a_col,
                    const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) noexcept {
-  const bool turned = a_col != 1;
-  multiply(M, N, K, {a, turned ? a_col : a_row, turned, b, ldb, c, ldc, nullptr, 0, nullptr, 0, 1},
-           accumulate);
+  multiply(M, N, K, product_of(a, a_row, a_col, b, ldb, c, ldc), accumulate);
 }
 
 static void matmul_onto_rows(int64_t M, int64_t N, int64_t K, const float* a, const float* b, int64_t ldb,

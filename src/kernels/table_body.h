@@ -2,6 +2,7 @@
 // table_fields.h, a *_body.h included here, and a line below.
 #pragma once
 
+#include "kernels/bf16_kernels_body.h"
 #include "kernels/dropout_body.h"
 #include "kernels/elementwise_body.h"
 #include "kernels/fused_matrix_body.h"
@@ -44,6 +45,7 @@ static constexpr Table kTable = {
     .layer_norm_backward = layer_norm_backward,
     .fused_forward = fused_forward,
     .fused_backward = fused_backward,
+    .bf16 = kBf16Kernels<EmulatedUnit>,
     .adamw = adamw,
     .sum_squares = sum_squares,
     .sincos = sincos,

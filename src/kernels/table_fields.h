@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "kernels/bf16.h"
 #include "kernels/fused_matrix.h"
 #include "kernels/optimizer.h"
 #include "kernels/reduce.h"
@@ -64,6 +65,8 @@ struct Table {
   // fused_matrix.h
   void (*fused_forward)(const FusedForward<float>& k) noexcept;
   void (*fused_backward)(const FusedBackward<float>& k) noexcept;
+  // bf16.h, emulated
+  Bf16Kernels bf16;
   // optimizer.h
   void (*adamw)(int64_t n, const AdamwStep& step, float grad_scale, const float* g, float* w, float* m,
                 float* v, float* vmax) noexcept;
@@ -83,9 +86,11 @@ struct Table {
   float (*read_all)(int64_t n, const float* a) noexcept;
 };
 
-// Each defined by its own table_*.cc; the last two exist on x86-64 alone.
+// Each defined by its own table_*.cc; all but the first exist on x86-64 alone.
 const Table& portable_table() noexcept;
 const Table& avx2_table() noexcept;
 const Table& avx512_table() noexcept;
+const Bf16Kernels& avx512_bf16_kernels() noexcept;
+const Bf16Kernels& amx_kernels() noexcept;
 
 }  // namespace dws::kernels
