@@ -1,12 +1,11 @@
 #include "kernels/bf16.h"
 
+#include "core/tile_permission.h"
 #include "kernels/isa.h"
 #include "kernels/table_fields.h"
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__x86_64__)
 #include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace dws::kernels {
@@ -16,9 +15,9 @@ constexpr int64_t kSmallest = 8;  // of each dimension: half a tile's side
 
 // Intel 64 and IA-32 Architectures Software Developer's Manual: AVX512-BF16 is CPUID 7.1 EAX bit 5 (the rest of AVX-512
 // stands behind isa()); volume 1, chapter 18: the processor has tiles and their bfloat16 products, the operating system
-// saves tiles (XCR0, bits 17 and 18) and, Linux, lets this process use them.
+// saves tiles (XCR0, bits 17 and 18) and lets this process use them.
 Bf16Unit find_unit() noexcept {
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__x86_64__)
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1)) return Bf16Unit::emulated;
   if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1)) return Bf16Unit::avx512_bf16;  // OSXSAVE
@@ -26,8 +25,7 @@ Bf16Unit find_unit() noexcept {
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   __get_cpuid_count(7, 0, &a, &b, &c, &d);
   const bool has_amx = (low >> 17 & 3) == 3 && (d >> 22 & 1) && (d >> 24 & 1);  // AMX-BF16, AMX-TILE
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;                   // ARCH_REQ_XCOMP_PERM
-  if (has_amx && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0) return Bf16Unit::amx;
+  if (has_amx && request_tile_permission()) return Bf16Unit::amx;
   return Bf16Unit::avx512_bf16;
 #else
   return Bf16Unit::emulated;
@@ -48,10 +46,6 @@ State& state() noexcept {
 Bf16Unit best_bf16_unit() noexcept {
   static const Bf16Unit unit = find_unit();
   return isa() == Isa::avx512 ? unit : Bf16Unit::emulated;
-}
-
-Precision precision() noexcept {
-  return state().precision;
 }
 
 std::string_view precision_name() noexcept {

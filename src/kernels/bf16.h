@@ -20,7 +20,6 @@ enum class Bf16Unit { emulated, avx512_bf16, amx };
 Bf16Unit best_bf16_unit() noexcept;
 // What multiplies: "f32", "bf16-emulated", "bf16-avx512" or "bf16-amx". Bits depend on it.
 std::string_view precision_name() noexcept;
-Precision precision() noexcept;
 // f32 unless it says otherwise. Asking for more than best_bf16_unit() gives that. Not thread safe.
 void set_precision(Precision precision, Bf16Unit unit = Bf16Unit::amx) noexcept;
 
