@@ -26,7 +26,7 @@ struct FusedForward {
   int64_t row_ld;
   const T* col;  // (C, G)
   int64_t col_ld;
-  T* y;  // (R, C, G)
+  T* y;  // (R, C, G); may be x with F = G and a scale
   // Largest sign * y over c, r and both, and there y itself: max-pooling of a later relu(scale y + shift) for
   // any scale of that sign. sign (G), entries 1 or -1.
   const T* sign;

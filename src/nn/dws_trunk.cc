@@ -14,7 +14,7 @@ namespace {
 
 // Networks that inference takes through all layers at a time: few enough that two levels of them stay near,
 // enough rows for the small products.
-constexpr int64_t kInferenceBlock = 8;
+constexpr int64_t kInferenceBlock = 4;
 
 template <class T>
 class TrunkRule final : public Primitive<T> {

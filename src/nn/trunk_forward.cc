@@ -47,7 +47,8 @@ TrunkForward<T>::TrunkForward(const DwsTrunk<T>& trunk, const ParamSet<T>& param
   for (int64_t l = 0; l < count; ++l) {
     levels_[l] = Level{};
     if (keep || l < 3) {
-      allocate(levels_[l], channels(l), l == 0);
+      // Matrices are what is large: the second hidden level and all that share its arrays lie in those of the first.
+      allocate(levels_[l], channels(l), l == 0, keep || l < 2 ? nullptr : &levels_[1]);
     } else {
       // The arrays of two levels take turns; norms are each level's own.
       levels_[l].axis = take<typename Level::Axis>(arena_, static_cast<int64_t>(trunk.axes_.size()));
@@ -67,7 +68,7 @@ TrunkForward<T>::TrunkForward(const DwsTrunk<T>& trunk, const ParamSet<T>& param
 }
 
 template <class T>
-void TrunkForward<T>::allocate(Level& level, int64_t F, bool first) {
+void TrunkForward<T>::allocate(Level& level, int64_t F, bool first, const Level* in_place) {
   level.axis = take<typename Level::Axis>(arena_, static_cast<int64_t>(trunk_.axes_.size()));
   level.matrix = take<typename Level::Matrix>(arena_, static_cast<int64_t>(trunk_.matrices_.size()));
   for (size_t k = 0; k < trunk_.axes_.size(); ++k) {
@@ -81,7 +82,7 @@ void TrunkForward<T>::allocate(Level& level, int64_t F, bool first) {
   for (size_t i = 0; i < trunk_.matrices_.size(); ++i) {
     const auto& shape = trunk_.matrices_[i];
     level.matrix[i] = {};
-    level.matrix[i].y = take<T>(arena_, B_ * shape.R * shape.C * F);
+    level.matrix[i].y = in_place ? in_place->matrix[i].y : take<T>(arena_, B_ * shape.R * shape.C * F);
     level.matrix[i].row = take<T>(arena_, B_ * shape.R * F);
     level.matrix[i].col = take<T>(arena_, B_ * shape.C * F);
     level.matrix[i].all = take<T>(arena_, B_ * F);

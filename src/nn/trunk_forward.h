@@ -32,7 +32,8 @@ class TrunkForward {
 
  private:
   using Norm = typename DwsTrunk<T>::Norm;
-  void allocate(Level& level, int64_t F, bool first);
+  // Matrices of `in_place`, if any, are used again.
+  void allocate(Level& level, int64_t F, bool first, const Level* in_place);
   void allocate(Bundle& bundle, const Norm& norm);
   void read(const T* x);
   void activate(int64_t l);

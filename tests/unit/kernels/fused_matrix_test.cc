@@ -29,33 +29,34 @@ std::vector<double> signs(int64_t n) {
 
 TEST(FusedForward, MatchesTheTwin) {
   for (const auto& [R, C, F, G] : kShapes)
-    for (int variant = 0; variant < 4; ++variant) {
-      const bool raw = variant == 1, evaluation = variant == 2;
+    for (int variant = 0; variant < 5; ++variant) {
+      const bool raw = variant == 1, evaluation = variant == 2, in_place = variant == 4 && F == G;
       const int64_t ld = variant == 3 ? G + 3 : G;
       const auto x = random_values(R * C * F, 1), scale = random_values(F, 2), shift = random_values(F, 3),
                  w = random_values(F * G, 4), row = random_values(R * ld, 5), col = random_values(C * ld, 6),
                  origin = random_values(G, 7), sign = signs(G);
       const auto size = [](int64_t n) { return std::vector<double>(static_cast<size_t>(n), 0.5); };
       std::vector<std::vector<double>> sums;  // of the twin, then of each run of the float kernel
-      check_against_twin({text("forward {} {} {} {} variant {}", R, C, F, G, variant),
-                          {x, scale, shift, w, row, col, origin, sign},
-                          {size(R * C * G), size(R * G), size(C * G), size(G), size(R * G), size(C * G)},
-                          {},
-                          8 * kEps * static_cast<double>((F + 3) * (R + C))},
-                         [&, R = R, C = C, F = F, G = G](auto in, auto out, auto) {
-                           using T = Element<decltype(out[0])>;
-                           std::vector<double> sum(static_cast<size_t>(2 * G), 0.25);
-                           FusedForward<T> k{};
-                           k.R = R, k.C = C, k.F = F, k.G = G;
-                           k.x = in[0], k.scale = raw ? nullptr : in[1], k.shift = in[2], k.w = in[3];
-                           k.row = in[4], k.row_ld = ld, k.col = in[5], k.col_ld = ld;
-                           k.origin = in[6], k.sign = in[7];
-                           k.y = out[0], k.pool_row = out[1], k.pool_col = out[2], k.pool_all = out[3];
-                           k.sum = evaluation ? nullptr : sum.data(), k.sum_sq = sum.data() + G;
-                           k.row_sum = out[4], k.col_sum = out[5];
-                           fused_forward(k);
-                           sums.push_back(std::move(sum));
-                         });
+      check_against_twin(
+          {text("forward {} {} {} {} variant {}", R, C, F, G, variant),
+           {x, scale, shift, w, row, col, origin, sign},
+           {in_place ? x : size(R * C * G), size(R * G), size(C * G), size(G), size(R * G), size(C * G)},
+           {},
+           8 * kEps * static_cast<double>((F + 3) * (R + C))},
+          [&, R = R, C = C, F = F, G = G](auto in, auto out, auto) {
+            using T = Element<decltype(out[0])>;
+            std::vector<double> sum(static_cast<size_t>(2 * G), 0.25);
+            FusedForward<T> k{};
+            k.R = R, k.C = C, k.F = F, k.G = G;
+            k.x = in_place ? out[0] : in[0], k.scale = raw ? nullptr : in[1], k.shift = in[2], k.w = in[3];
+            k.row = in[4], k.row_ld = ld, k.col = in[5], k.col_ld = ld;
+            k.origin = in[6], k.sign = in[7];
+            k.y = out[0], k.pool_row = out[1], k.pool_col = out[2], k.pool_all = out[3];
+            k.sum = evaluation ? nullptr : sum.data(), k.sum_sq = sum.data() + G;
+            k.row_sum = out[4], k.col_sum = out[5];
+            fused_forward(k);
+            sums.push_back(std::move(sum));
+          });
       for (size_t i = 1; i < sums.size(); ++i)
         expect_close("sums", sums[i], sums[0],
                      64 * kEps * static_cast<double>(R * C) * static_cast<double>((F + 3) * (F + 3)));
@@ -114,7 +115,7 @@ TEST(FusedBackward, MatchesTheTwin) {
             std::vector<double> sum(static_cast<size_t>(2 * F), 0.25);
             FusedBackward<T> k{};
             k.R = R, k.C = C, k.F = F, k.G = G;
-            k.x = in[0], k.scale = raw ? nullptr : in[1], k.shift = in[2];
+            k.x = in_place ? out[0] : in[0], k.scale = raw ? nullptr : in[1], k.shift = in[2];
             k.y = last ? nullptr : in[11], k.gy = in_place ? out[0] : in[3];
             k.p = in[12], k.q = in[13], k.r = in[14];
             k.wt = in[4], k.pool_row = in[5], k.pool_col = in[6], k.pool_all = in[7];
