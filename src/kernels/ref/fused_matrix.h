@@ -25,13 +25,15 @@ T activated(const T* x, const T* scale, const T* shift, int64_t f) noexcept {
 
 template <class T>
 void fused_forward(const FusedForward<T>& k) noexcept {
+  std::vector<T> a(static_cast<size_t>(k.F));  // of one position: y may be x
   for (int64_t r = 0; r < k.R; ++r)
     for (int64_t c = 0; c < k.C; ++c) {
       const T* x = k.x + (r * k.C + c) * k.F;
       T* y = k.y + (r * k.C + c) * k.G;
+      for (int64_t f = 0; f < k.F; ++f) a[static_cast<size_t>(f)] = activated(x, k.scale, k.shift, f);
       for (int64_t g = 0; g < k.G; ++g) {
         T value = k.row[r * k.row_ld + g] + k.col[c * k.col_ld + g];
-        for (int64_t f = 0; f < k.F; ++f) value += activated(x, k.scale, k.shift, f) * k.w[f * k.G + g];
+        for (int64_t f = 0; f < k.F; ++f) value += a[static_cast<size_t>(f)] * k.w[f * k.G + g];
         y[g] = value;
         challenge(value, k.sign[g], k.pool_row[r * k.G + g], c == 0);
         challenge(value, k.sign[g], k.pool_col[c * k.G + g], r == 0);

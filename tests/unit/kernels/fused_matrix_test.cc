@@ -115,7 +115,7 @@ TEST(FusedBackward, MatchesTheTwin) {
             std::vector<double> sum(static_cast<size_t>(2 * F), 0.25);
             FusedBackward<T> k{};
             k.R = R, k.C = C, k.F = F, k.G = G;
-            k.x = in_place ? out[0] : in[0], k.scale = raw ? nullptr : in[1], k.shift = in[2];
+            k.x = in[0], k.scale = raw ? nullptr : in[1], k.shift = in[2];
             k.y = last ? nullptr : in[11], k.gy = in_place ? out[0] : in[3];
             k.p = in[12], k.q = in[13], k.r = in[14];
             k.wt = in[4], k.pool_row = in[5], k.pool_col = in[6], k.pool_all = in[7];
