@@ -9,12 +9,14 @@ usage: figures_table.py collect WORK -o JSON                      WORK: what scr
 it does not reach 87 % (mnist) or 69 % (fashion). `readme --check` refuses results that no table shows.
 
 A table stands between `<!-- figures:NAME begin -->` and `<!-- figures:NAME end -->` and is made from
-tests/bench/results/NAME.json alone. Until that is there the block says so, in the words of PENDING.
+tests/bench/results/NAME.json alone, or from the JSON Lines there that OF_LINES names. Until that is there the block says so, in the words of PENDING.
 """
 import json
 import os
 import re
 import sys
+
+import figures_markdown as markdown
 
 SCHEMA = "dws.figures.inr/1"
 SCHEMA_70K = "dws.figures.inr_70k/1"
@@ -25,9 +27,6 @@ BARS_70K = {"mnist": 0.87, "fashion": 0.69}
 # that scripts/figures_mnist_inr.sh gives its rows.
 PUBLISHED = {"mnist": {"mlp": 17.55, "mlp_permute": 29.26, "mlp_aligned": 58.98, "dws": 85.71},
              "fashion": {"mlp": 19.91, "mlp_permute": 22.76, "mlp_aligned": 47.79, "dws": 67.06}}
-SPLIT_REMARK = {"mnist": "",
-                "fashion": " The images are split 6,000 and 1,000 a class, always the same ones: the package they come in has "
-                           "lost the official split, so the published rows were tested on other images."}
 PENDING = "*Not measured yet.*\n"
 RESULTS = os.path.join("tests", "bench", "results")
 MARKED = re.compile(r"<!-- figures:(\w+) begin -->\n(.*?)<!-- figures:\1 end -->", re.DOTALL)
@@ -64,14 +63,20 @@ def processor():
     return name, len(os.sched_getaffinity(0))
 
 
-def last_json_line(path):
-    """The last record of a JSON Lines file."""
+def json_lines(path):
+    """The records of a JSON Lines file: one at least."""
     try:
         with open(path, encoding="utf-8") as f:
-            lines = [line for line in f if line.strip()]
-        return json.loads(lines[-1])
-    except (OSError, ValueError, IndexError) as e:
+            records = [json.loads(line) for line in f if line.strip()]
+    except (OSError, ValueError) as e:
         raise Failure(f"{path}: {e}") from None
+    if not records:
+        raise Failure(f"{path}: holds no record")
+    return records
+
+
+def last_json_line(path):
+    return json_lines(path)[-1]
 
 
 def require_bar(rows):
@@ -157,61 +162,11 @@ def collect_70k(work, out, data):
     write_figures(out, SCHEMA_70K, {"data": data, "zoos": summary, "models": rows})
 
 
-def minutes(seconds):
-    return f"{seconds / 60:.1f} min"
-
-
-def table_70k(figures):
-    """Measured and published rows side by side."""
-    lines = ["| model | parameters | test accuracy | published | train accuracy | training time | networks/s |",
-             "|---|---|---|---|---|---|---|"]
-    for row in figures["models"]:
-        recipe = row["recipe"]
-        lines.append(f"| {row['model']} | {row['parameters']:,} | {100 * recipe['test_accuracy']:.2f} % "
-                     f"| {row['published']:.2f} % | {100 * recipe['train_accuracy']:.1f} % | {minutes(row['seconds'])} "
-                     f"| {row['networks_per_second']:,.0f} |")
-    train, val, test = figures["models"][0]["recipe"]["networks"]
-    zoos = figures["zoos"].values()
-    fits, aligned = [z["fit"] for z in zoos], [z["align"] for z in zoos]
-    count = sum(f["networks"] for f in fits)
-    # A fit that went on after a stop knows the seconds of its last run only: the rate is what all of them say.
-    rate = sum(f["networks"] - f["resumed"] for f in fits) / sum(f["seconds"] for f in fits)
-    psnr = sum(f["networks"] * f["psnr_mean"] for f in fits) / count
-    before, after = (sum(a["networks"] * a[key] for a in aligned) / sum(a["networks"] for a in aligned)
-                     for key in ("cosine_before", "cosine_after"))
-    lines += ["", f"{train:,} networks to train on, {val:,} to choose the epoch by, {test:,} of other images to test on; "
-                  f"{count:,} fits, mean PSNR {psnr:.1f} dB, at {rate:.1f} networks/s ({minutes(count / rate)}); alignment to "
-                  f"the first training network {minutes(sum(a['seconds'] for a in aligned))}, mean cosine {round(before, 2) + 0.0:.2f} before "
-                  f"and {after:.2f} after; {figures['cores']} cores ({figures['processor']}).",
-              "", "Published: Navon et al., ICML 2023, on their own fits of these images."
-                  + SPLIT_REMARK[figures["data"]]]
-    return "\n".join(lines) + "\n"
-
-
-TASKS = {"training_step": "training step", "forward": "reading", "fit": "fitting"}
-
-
-def table_torch(figures):
-    """dws and PyTorch at the same work, timed in turn."""
-    def rate(side):
-        value = side["networks_per_second"]
-        return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-    lines = ["| work | batch | PyTorch peer | threads | dws, networks/s | PyTorch | ratio | dws memory | PyTorch memory | dws, share of peak |",
-             "|---|---|---|---|---|---|---|---|---|---|"]
-    for r in figures["results"]:
-        mine, theirs = r["dws"], r["torch"]
-        lines.append(f"| {TASKS[r['task']]} | {r.get('batch', '')} | {r['peer']} | {r['threads']} | {rate(mine)} "
-                     f"| {rate(theirs)} | {r['ratio']:.1f} | {mine['memory_mb']:.0f} MB "
-                     f"| {theirs['memory_mb']:.0f} MB | {100 * mine['share_of_peak']:.0f} % |")
-    published = [f"{TASKS[r['task']]} at batch {r['batch']} {r['ratio_published']['tuned']:.1f}"
-                 for r in figures["results"] if "ratio_published" in r and r["peer"] == "lean"]
-    lines += ["", f"Medians of {figures['rounds']} rounds in turn; {figures['cores']} cores ({figures['cpu']}), PyTorch "
-                  f"{figures['software']['torch']}."]
-    if published:
-        lines += ["", "Times the published implementation with its environment tuned (measured on another two-core machine): "
-                      + ", ".join(published) + "."]
-    return "\n".join(lines) + "\n"
+TABLES = {SCHEMA: markdown.table_10k, SCHEMA_70K: markdown.table_70k, SCHEMA_TORCH: markdown.table_torch}
+# Tables of JSON Lines, by the names of their blocks: what makes them, and of which files; of several those that are there.
+OF_LINES = {"bench": (markdown.bench, ["bench"]), "bench_split": (markdown.bench_split, ["bench"]),
+            "bench_threads": (markdown.bench_threads, ["bench"]), "bench_growth": (markdown.bench_growth, ["bench"]),
+            "augment": (markdown.augment, ["augment_5k", "augment_60k"])}
 
 
 def table(figures):
@@ -221,27 +176,31 @@ def table(figures):
     return TABLES[figures["schema"]](figures)
 
 
-def table_10k(figures):
-    lines = ["| model | parameters | test accuracy | train accuracy | training time | networks/s |", "|---|---|---|---|---|---|"]
-    for row in figures["models"]:
-        recipe = row["recipe"]
-        lines.append(f"| {row['model']} | {row['parameters']:,} | {100 * recipe['test_accuracy']:.1f} % "
-                     f"| {100 * recipe['train_accuracy']:.1f} % | {row['seconds'] / 60:.1f} min "
-                     f"| {row['networks_per_second']:,.0f} |")
-    train, _, test = figures["models"][0]["recipe"]["networks"]
-    fit = figures["fit"]
-    lines += ["", f"{train:,} networks to train on and {test:,} to test on; {fit['networks']:,} fits, mean PSNR "
-                  f"{fit['psnr_mean']:.1f} dB, in {fit['seconds'] / 60:.1f} min ({fit['networks_per_second']:.1f} networks/s); "
-                  f"{figures['cores']} cores ({figures['processor']})."]
-    return "\n".join(lines) + "\n"
 
 
-TABLES = {SCHEMA: table_10k, SCHEMA_70K: table_70k, SCHEMA_TORCH: table_torch}
+def made_table(root, name):
+    """The table of a block; None while nothing has been measured."""
+    def path(file):
+        return os.path.join(root, RESULTS, file)
+
+    make, files = OF_LINES.get(name, (None, [name]))
+    sources = [path(f"{file}.jsonl" if make else f"{file}.json") for file in files]
+    there = [source for source in sources if os.path.exists(source)]
+    if not there:
+        return None
+    try:
+        return make(*map(json_lines, there)) if make else table(read_json(there[0]))
+    except (KeyError, IndexError, TypeError, ValueError) as e:
+        raise Failure(f"{', '.join(there)}: {type(e).__name__} {e}") from None
 
 
 def require_used(root, used):
-    """Every file of results of these schemas is shown by a table."""
+    """Every file of results of these schemas, and every table of lines, is shown."""
     folder = os.path.join(root, RESULTS)
+    for name, (_, files) in OF_LINES.items():
+        for file in files:
+            if name not in used and os.path.exists(os.path.join(folder, f"{file}.jsonl")):
+                raise Failure(f"{os.path.join(folder, file)}.jsonl: README.md does not show its table {name}")
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         name, extension = os.path.splitext(file)
         if extension != ".json" or name in used:
@@ -264,13 +223,11 @@ def readme(root, check):
     def replace(match):
         name = match.group(1)
         used.add(name)
-        source = os.path.join(root, RESULTS, f"{name}.json")
-        if match.group(2) == PENDING and not os.path.exists(source):
-            return match.group(0)
-        try:
-            made = table(read_json(source))
-        except (KeyError, IndexError, TypeError) as e:
-            raise Failure(f"{source}: {type(e).__name__} {e}") from None
+        made = made_table(root, name)
+        if made is None:
+            if match.group(2) == PENDING:
+                return match.group(0)
+            raise Failure(f"{path}: no results for the table {name}")
         return f"<!-- figures:{name} begin -->\n{made}<!-- figures:{name} end -->"
 
     made = MARKED.sub(replace, text)

@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 
-from figures_table import Failure, minutes, read_json, write_whole
+from figures_markdown import minutes
+from figures_table import Failure, read_json, write_whole
 
 NAME = "mnist-inr-dws"
 A_CLASS = 4  # samples
