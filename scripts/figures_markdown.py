@@ -1,6 +1,8 @@
 """The README's tables as Markdown, each from the figures it shows and from nothing else."""
 import os
 
+MACHINE = "dws.figures.machine/1"  # a line that says on which machine the lines of a file were measured
+
 SPLIT_REMARK = {"mnist": "",
                 "fashion": " The images are split 6,000 and 1,000 a class, always the same ones: the package they come in has "
                            "lost the official split, so the published rows were tested on other images."}
@@ -80,12 +82,26 @@ def table_10k(figures):
 
 def rows_named(records, name):
     """The one record of `dws bench` with this name."""
-    (record,) = [r for r in records if r["name"] == name]
-    return record
+    found = [r for r in records if r.get("name") == name]
+    if len(found) != 1:
+        raise ValueError(f"expected one record {name}, got {len(found)}")
+    return found[0]
 
 
 def percent(share, digits=0):
     return f"{100 * share:.{digits}f} %"
+
+
+def machine_of(records):
+    """What the lines of `figures_table.py machine` among the records say: more than one when a run went on elsewhere."""
+    said = dict.fromkeys(f"{r['cores']} cores ({r['processor']})" for r in records if r.get("schema") == MACHINE)
+    return " and ".join(said) or "machine not recorded"
+
+
+def default_dws(records):
+    """The model of the cases that name none: the default of `dws train`."""
+    r = rows_named(records, "dws.forward.32")
+    return f"DWS of {r['layers']} layers, {r['channels']} channels"
 
 
 # What `dws bench` calls the work, and what a person would.
@@ -104,26 +120,25 @@ def bench(records):
         lines.append(f"| {label} | {r['networks_per_second']:,.0f} | {r['gflops']:.0f} | {percent(r['share_of_peak'])} |")
     one, peak = rows_named(records, "machine.peak"), rows_named(records, "machine.peak.all_threads")
     memory = rows_named(records, "machine.memory.all_threads")
-    lines += ["", f"{peak['threads']} threads; peak: {peak['gflops']:.0f} GFLOP/s of fused multiply-adds in float32 "
-                  f"({one['gflops']:.0f} on one thread, {peak['isa']}); memory: {memory['gb_per_second']:.0f} GB/s; DWS of five "
-                  "layers, batches of 128."]
+    lines += ["", f"{peak['threads']} threads, {machine_of(records)}; peak: {peak['gflops']:.0f} GFLOP/s in float32 "
+                  f"({one['gflops']:.0f} on one thread), instruction set {peak['isa']}; memory: "
+                  f"{memory['gb_per_second']:.0f} GB/s. DWS of five layers, batches of 128 networks 2-32-32-1; the fastest of "
+                  "repeated runs. A GFLOP is 10⁹ multiplications and additions of numbers; only those of matrix products count."]
     return "\n".join(lines) + "\n"
-
-
-PARTS = {"dws_trunk": "equivariant layers", "linear": "head", "cross_entropy": "loss", "relu": "head"}
 
 
 def bench_split(records):
     """Where the time of a training step goes, in shares of it."""
-    lines = ["| channels | layers forward | layers backward | head and loss | rest: gradients summed, AdamW, waiting |",
-             "|---|---|---|---|---|"]
+    lines = ["| channels | layers forward | layers backward | classifier and loss | rest |", "|---|---|---|---|---|"]
     for channels in (32, 64):
         r = rows_named(records, f"dws.split.training_step.{channels}")
         head = sum(share for way in ("forward", "backward") for part, share in r[way].items() if part != "dws_trunk")
         lines.append(f"| {channels} | {percent(r['forward']['dws_trunk'])} | {percent(r['backward']['dws_trunk'])} "
                      f"| {percent(head, 1)} | {percent(r['rest'], 1)} |")
     fit = rows_named(records, "fit.split")
-    lines += ["", f"Of a fit's step, {percent(fit['share_sine'])} are sines, {percent(fit['share_adam'])} Adam, the rest products."]
+    lines += ["", "The rest: summing what the threads found, changing the parameters, waiting for the last thread. Of a step of "
+                  f"fitting, {percent(fit['share_sine'])} goes to sines, {percent(fit['share_adam'])} to changing the parameters, "
+                  f"{percent(fit['share_products_and_rest'])} to matrix products and what is done along with them."]
     return "\n".join(lines) + "\n"
 
 
@@ -131,12 +146,15 @@ def bench_threads(records):
     """Networks a second on 1, 2, ... threads."""
     work = (("scale.fit", "fitting"), ("scale.forward", "reading"), ("scale.training_step", "training step"))
     counts = rows_named(records, work[0][0])["threads"]
-    lines = ["| work | " + " | ".join(f"{n} thread{'s' if n > 1 else ''}" for n in counts) + " | times |",
+    lines = ["| networks/s | " + " | ".join(f"{n} thread{'s' if n > 1 else ''}" for n in counts) + " | times |",
              "|---|" + "---|" * (len(counts) + 1)]
     for name, label in work:
         r = rows_named(records, name)
+        if r["threads"] != counts:
+            raise ValueError(f"{name} on other numbers of threads than {work[0][0]}")
         rates = " | ".join(f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}" for rate in r["networks_per_second"])
         lines.append(f"| {label} | {rates} | {r['ratio'][-1]:.2f} |")
+    lines += ["", f"{default_dws(records)}, as `dws train` makes it unless told otherwise."]
     return "\n".join(lines) + "\n"
 
 
@@ -149,45 +167,73 @@ def bench_growth(records):
                   "| weights | " + " | ".join(f"{n:,}" for n in r["weights"]) + " |",
                   "| microseconds a network | " + " | ".join(f"{1e6 * s:,.0f}" for s in r["seconds_per_network"]) + " |", ""]
     width, depth = (rows_named(records, name)["exponent"] for name in ("growth.width", "growth.depth"))
-    lines.append(f"One thread. Time grows as the number of weights to the power of {width:.2f} (width) and {depth:.2f} (depth).")
+    lines.append("Width: neurons in each of two hidden layers. Depth: weight matrices, with 32 neurons between each two. Weights: "
+                 f"with the biases. {default_dws(records)}, one thread. Time grows as the number of weights to the power of "
+                 f"{width:.2f} (width) and {depth:.2f} (depth).")
     return "\n".join(lines) + "\n"
 
 
-AUGMENTATIONS = (("none", "none", "nothing"), ("sign", "none", "signs of neurons"),
-                 ("sign,phase", "none", "signs and phases of neurons"), ("permute", "none", "order of neurons"),
-                 ("rotate=15,translate=0.1,zoom=0.1", "none", "the picture turned, moved, enlarged"),
-                 ("noise=0.1", "none", "noise"), ("dropout=0.01", "none", "numbers dropped"),
-                 ("none", "direct", "mixup"), ("none", "permuted", "mixup, the second in another order"))
+# (--augment, --mixup) and what they do.
+AUGMENTATIONS = {("none", "none"): "nothing",
+                 ("sign", "none"): "signs of neurons, at random; the picture stays",
+                 ("sign,phase", "none"): "signs, and phases moved by half turns; the picture stays",
+                 ("permute", "none"): "order of neurons, at random; the picture stays",
+                 ("rotate=15,translate=0.1,zoom=0.1", "none"): "the picture turned, moved and zoomed a little",
+                 ("noise=0.1", "none"): "noise added to every number",
+                 ("dropout=0.01", "none"): "one number in a hundred set to zero",
+                 ("none", "direct"): "mixup: a mixture of two networks, number by number, and of their labels",
+                 ("none", "permuted"): "mixup, the second network's neurons in another order"}
 DATA_NAMES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
+
+
+def data_name(inputs):
+    """The set whose images the networks draw, by the names of their zoos: DATA_inr_train.safetensors."""
+    words = sorted({os.path.basename(name).split("_")[0] for name in inputs})
+    if len(words) != 1 or words[0] not in DATA_NAMES:
+        raise ValueError(f"networks of {', '.join(words)}: expected those of one of {', '.join(DATA_NAMES)}")
+    return DATA_NAMES[words[0]]
+
+
+def by_augmentation(records):
+    """{(augment, mixup): recipe}; refuses rows that differ in more than that, or that the table would not show."""
+    def common(recipe):
+        train = {key: value for key, value in recipe["train"].items() if key not in ("augment", "mixup", "alpha")}
+        return recipe["inputs"], recipe["networks"], train
+
+    found = {}
+    for recipe in (r["recipe"] for r in records if r.get("schema") != MACHINE):
+        key = recipe["train"]["augment"], recipe["train"]["mixup"].split("=")[0]
+        if key not in AUGMENTATIONS or key in found:
+            raise ValueError(f"augment {key[0]}, mixup {key[1]}: {'there twice' if key in found else 'unknown'}")
+        found[key] = recipe
+        if common(recipe) != common(next(iter(found.values()))):
+            raise ValueError(f"augment {key[0]}, mixup {key[1]}: of another recipe than the row before it")
+    if ("none", "none") not in found:
+        raise ValueError("no row without augmentation")
+    return found
 
 
 def augment(*runs):
     """Test accuracy with each augmentation, a column for each number of training networks."""
-    def of(records, kind, mixup):
-        found = [r["recipe"] for r in records if (r["recipe"]["train"]["augment"], r["recipe"]["train"]["mixup"].split("=")[0])
-                 == (kind, mixup)]
-        return found[0] if found else None
-
-    runs = [records for records in runs if records]
-    plain = [of(records, "none", "none") for records in runs]
-    lines = ["| changed anew in each epoch | option | " + " | ".join(f"{p['networks'][0]:,} networks" for p in plain) + " |",
+    found = [by_augmentation(records) for records in runs]
+    plain = [recipes["none", "none"] for recipes in found]
+    names = [f"{p['networks'][0]:,} networks of {data_name(p['inputs'])}" for p in plain]
+    lines = ["| changed anew in each epoch | option | " + " | ".join(f"test accuracy, {name}" for name in names) + " |",
              "|---|---|" + "---|" * len(runs)]
-    for kind, mixup, label in AUGMENTATIONS:
-        recipes = [of(records, kind, mixup) for records in runs]
-        if not any(recipes):
+    for key, label in AUGMENTATIONS.items():
+        if not any(key in recipes for recipes in found):
             continue
-        option = "" if label == "nothing" else f"`--mixup {mixup}`" if kind == "none" else f"`--augment {kind}`"
+        kind, mixup = key
+        option = f"`--augment {kind}`" if kind != "none" else f"`--mixup {mixup}`" if mixup != "none" else ""
         cells = []
-        for recipe, base in zip(recipes, plain):
-            cell = percent(recipe["test_accuracy"], 1) if recipe else "not run"
-            if recipe and recipe is not base:
-                cell += f" ({100 * (recipe['test_accuracy'] - base['test_accuracy']):+.1f})"
+        for recipes, base in zip(found, plain):
+            cell = percent(recipes[key]["test_accuracy"], 1) if key in recipes else "–"
+            if key in recipes and recipes[key] is not base:
+                cell += f" ({100 * (recipes[key]['test_accuracy'] - base['test_accuracy']):+.1f})"
             cells.append(cell)
         lines.append(f"| {label} | {option} | " + " | ".join(cells) + " |")
-    said = []
-    for p in plain:
-        data = DATA_NAMES[os.path.basename(min(p["inputs"])).split("_")[0]]
-        said.append(f"{p['networks'][0]:,} networks of {data}, {p['train']['epochs']} epochs")
-    lines += ["", "Test accuracy (difference to none) on 10,000 networks of other images: DWS, the parameters of the last epoch; "
+    said = [f"{name}: {p['train']['epochs']} epochs, tested on {p['networks'][2]:,} networks of other images, {machine_of(records)}"
+            for name, p, records in zip(names, plain, runs)]
+    lines += ["", "In brackets the difference to the first row, in points. DWS, one run a row, the parameters of the last epoch. "
                   + "; ".join(said) + "."]
     return "\n".join(lines) + "\n"

@@ -25,9 +25,7 @@ regular=(--weight-decay 0.1 --label-smoothing 0.1 --ema 0.995)
 mlp=(--model mlp --epochs 60 "${regular[@]}")
 mlp_permute=(--model mlp --epochs 120 --augment permute "${regular[@]}")
 mlp_aligned=("${mlp[@]}")
-dws_net=(--model dws --epochs 30 "${regular[@]}")
-# The committed figure of MNIST, and the model in models/, were made before signs were tried.
-[ "$data" = mnist ] || dws_net+=(--augment sign)
+dws_net=(--model dws --epochs 30 "${regular[@]}" --augment sign)
 
 train=${data}_inr_train test=${data}_inr_test
 [ -s "$train.json" ] && [ -s "$test.json" ] || "$root/scripts/get_data.sh" "$data" "$work"

@@ -3,14 +3,15 @@
 
 usage: figures_table.py collect WORK -o JSON                      WORK: what scripts/figures_inr.sh left
        figures_table.py collect WORK -o JSON --set mnist|fashion  WORK: what scripts/figures_mnist_inr.sh left
+       figures_table.py machine                   prints one line of JSON: the first line of results in JSON Lines
        figures_table.py readme [--check] [ROOT]   rewrites the tables of ROOT/README.md, or only says whether they are right
 
 `collect` refuses a run in which DWS is not at least 25 points of test accuracy above both baselines; with --set, one in which
 it does not reach 87 % (mnist) or 69 % (fashion). `readme --check` refuses results that no table shows.
-
-A table stands between `<!-- figures:NAME begin -->` and `<!-- figures:NAME end -->` and is made from
-tests/bench/results/NAME.json alone, or from the JSON Lines there that OF_LINES names. Until that is there the block says so, in the words of PENDING.
 """
+# A table stands between `<!-- figures:NAME begin -->` and `<!-- figures:NAME end -->` and is made from
+# tests/bench/results/NAME.json alone, or from the JSON Lines there that OF_LINES names. Until that is there the block says so,
+# in the words of PENDING.
 import json
 import os
 import re
@@ -133,9 +134,14 @@ def read_rows(work):
     return rows
 
 
-def write_figures(out, schema, fields):
+def machine(schema):
+    """The start of every record of figures."""
     name, cores = processor()
-    figures = {"schema": schema, "processor": name, "cores": cores, **fields}
+    return {"schema": schema, "processor": name, "cores": cores}
+
+
+def write_figures(out, schema, fields):
+    figures = {**machine(schema), **fields}
     write_whole(out, json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -166,7 +172,7 @@ TABLES = {SCHEMA: markdown.table_10k, SCHEMA_70K: markdown.table_70k, SCHEMA_TOR
 # Tables of JSON Lines, by the names of their blocks: what makes them, and of which files; of several those that are there.
 OF_LINES = {"bench": (markdown.bench, ["bench"]), "bench_split": (markdown.bench_split, ["bench"]),
             "bench_threads": (markdown.bench_threads, ["bench"]), "bench_growth": (markdown.bench_growth, ["bench"]),
-            "augment": (markdown.augment, ["augment_5k", "augment_60k"])}
+            "augment": (markdown.augment, ["augment_mnist_5k", "augment_fashion_5k", "augment_fashion_60k"])}
 
 
 def table(figures):
@@ -174,8 +180,6 @@ def table(figures):
     if figures["schema"] not in TABLES:
         raise Failure(f"schema is {figures['schema']!r}, expected one of {', '.join(TABLES)}")
     return TABLES[figures["schema"]](figures)
-
-
 
 
 def made_table(root, name):
@@ -238,7 +242,7 @@ def readme(root, check):
     if made == text:
         return 0
     if check:
-        raise Failure(f"{path}: a table is not what its JSON says: run scripts/figures_table.py readme")
+        raise Failure(f"{path}: a table is not what its figures say: run scripts/figures_table.py readme")
     write_whole(path, made)
     return 0
 
@@ -251,6 +255,8 @@ def main():
             collect(args[1], args[3])
         elif len(args) == 6 and args[0] == "collect" and args[2] == "-o" and args[4] == "--set":
             collect_70k(args[1], args[3], args[5])
+        elif args == ["machine"]:
+            print(json.dumps(machine(markdown.MACHINE), ensure_ascii=False))
         elif args[:1] == ["readme"] and len(args) <= 3:
             rest = [a for a in args[1:] if a != "--check"]
             readme(rest[0] if rest else root, "--check" in args)

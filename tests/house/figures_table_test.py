@@ -135,6 +135,9 @@ class FiguresTable(unittest.TestCase):
         self.assertEqual(self.run_script("readme", "--check", self.root), 0)
 
 
+THE_MACHINE = {"schema": "dws.figures.machine/1", "processor": "A Processor", "cores": 2}
+
+
 def bench_lines():
     """What `dws bench --json` prints, in round numbers."""
     def line(name, **fields):
@@ -143,23 +146,24 @@ def bench_lines():
     work = [line(name, networks_per_second=1234.4, gflops=20.5 + i, share_of_peak=0.455)
             for i, name in enumerate(["fit.all_threads"] + [f"dws.{kind}.{channels}.layers5.batch128" for channels in (32, 64)
                                                             for kind in ("forward", "training_step")])]
-    return work + [
+    return [THE_MACHINE] + work + [
         line("machine.peak", gflops=100, threads=1), line("machine.peak.all_threads", gflops=200, threads=2),
         line("machine.memory.all_threads", gb_per_second=30.2, threads=2),
         *(line(f"dws.split.training_step.{channels}", forward={"dws_trunk": 0.25, "linear": 0.01},
                backward={"dws_trunk": 0.625, "relu": 0.02}, rest=0.095) for channels in (32, 64)),
-        line("fit.split", share_sine=0.28, share_adam=0.01),
+        line("fit.split", share_sine=0.28, share_adam=0.01, share_products_and_rest=0.71),
         *(line(name, threads=[1, 2], networks_per_second=[50.25, 100.5], ratio=[1, 2.0])
           for name in ("scale.fit", "scale.forward", "scale.training_step")),
+        line("dws.forward.32", layers=4, channels=32),
         line("growth.width", width=[16, 512], weights=[337, 264705], seconds_per_network=[43e-6, 0.0316], exponent=0.975),
         line("growth.depth", depth=[3, 12], weights=[1185, 10689], seconds_per_network=[133e-6, 0.0014], exponent=1.04)]
 
 
 def augment_lines(count, data, accuracies):
-    return [{"recipe": {"inputs": {f"{data}_inr_train.safetensors": "0", f"{data}_inr_test.safetensors": "1"},
-                        "networks": [count, 0, 10000], "test_accuracy": accuracy,
-                        "train": {"epochs": 30, "augment": augment, "mixup": mixup}}}
-            for (augment, mixup), accuracy in accuracies.items()]
+    return [THE_MACHINE] + [{"recipe": {"inputs": {f"{data}_inr_train.safetensors": "0", f"{data}_inr_test.safetensors": "1"},
+                                        "networks": [count, 0, 10000], "test_accuracy": accuracy,
+                                        "train": {"epochs": 30, "augment": augment, "mixup": mixup}}}
+                            for (augment, mixup), accuracy in accuracies.items()]
 
 
 class LinesTables(FiguresTable):
@@ -184,9 +188,11 @@ class LinesTables(FiguresTable):
         self.blocks(*self.BENCH)
         text = self.made()
         for line in ("| training step, 64 channels | 1,234 | 24 | 46 % |\n",
-                     "2 threads; peak: 200 GFLOP/s of fused multiply-adds in float32 (100 on one thread, avx512); memory: 30 GB/s;",
-                     "| 32 | 25 % | 62 % | 3.0 % | 9.5 % |\n", "28 % are sines, 1 % Adam",
-                     "| work | 1 thread | 2 threads | times |\n", "| fitting | 50.2 | 100 | 2.00 |\n",
+                     "2 threads, 2 cores (A Processor); peak: 200 GFLOP/s in float32 (100 on one thread), instruction set avx512; "
+                     "memory: 30 GB/s. DWS of five layers",
+                     "| 32 | 25 % | 62 % | 3.0 % | 9.5 % |\n",
+                     "28 % goes to sines, 1 % to changing the parameters, 71 % to matrix products",
+                     "DWS of 4 layers, 32 channels, as `dws train` makes it", "| networks/s | 1 thread | 2 threads | times |\n", "| fitting | 50.2 | 100 | 2.00 |\n",
                      "| weights | 337 | 264,705 |\n| microseconds a network | 43 | 31,600 |\n",
                      "to the power of 0.97 (width) and 1.04 (depth)"):
             self.assertIn(line, text)
@@ -199,7 +205,7 @@ class LinesTables(FiguresTable):
             self.assertEqual(self.run_script("readme", "--check", self.root), 2, left_out)
 
     def test_a_bench_that_is_not_whole(self):
-        self.lines("bench", [r for r in bench_lines() if r["name"] != "growth.depth"])
+        self.lines("bench", [r for r in bench_lines() if r.get("name") != "growth.depth"])
         self.blocks(*self.BENCH)
         self.assertEqual(self.run_script("readme", self.root), 2)
         self.lines("bench", [])
@@ -208,19 +214,35 @@ class LinesTables(FiguresTable):
     def test_augmentation_on_few_and_on_many(self):
         self.blocks("augment")
         self.assertEqual(self.run_script("readme", self.root), 2)  # no results, and the block does not say so
-        self.lines("augment_5k", augment_lines(5000, "mnist", {("none", "none"): 0.7, ("sign", "none"): 0.8,
+        self.lines("augment_mnist_5k", augment_lines(5000, "mnist", {("none", "none"): 0.7, ("sign", "none"): 0.8,
                                                                ("none", "permuted=0.4"): 0.71}))
         text = self.made()
-        self.assertIn("| changed anew in each epoch | option | 5,000 networks |\n", text)
-        self.assertIn("| nothing |  | 70.0 % |\n| signs of neurons | `--augment sign` | 80.0 % (+10.0) |\n"
-                      "| mixup, the second in another order | `--mixup permuted` | 71.0 % (+1.0) |\n", text)
-        self.lines("augment_60k", augment_lines(60000, "fashion", {("none", "none"): 0.9, ("sign", "none"): 0.89}))
+        self.assertIn("| changed anew in each epoch | option | test accuracy, 5,000 networks of MNIST |\n", text)
+        self.assertIn("| nothing |  | 70.0 % |\n| signs of neurons, at random; the picture stays | `--augment sign` | 80.0 % (+10.0) |\n"
+                      "| mixup, the second network's neurons in another order | `--mixup permuted` | 71.0 % (+1.0) |\n", text)
+        self.lines("augment_fashion_60k", augment_lines(60000, "fashion", {("none", "none"): 0.9, ("sign", "none"): 0.89}))
         text = self.made()
-        self.assertIn("| signs of neurons | `--augment sign` | 80.0 % (+10.0) | 89.0 % (-1.0) |\n", text)
-        self.assertIn("| `--mixup permuted` | 71.0 % (+1.0) | not run |\n", text)
-        self.assertIn("5,000 networks of MNIST, 30 epochs; 60,000 networks of Fashion-MNIST, 30 epochs.", text)
+        self.assertIn("| `--augment sign` | 80.0 % (+10.0) | 89.0 % (-1.0) |\n", text)
+        self.assertIn("| `--mixup permuted` | 71.0 % (+1.0) | – |\n", text)
+        self.assertIn("5,000 networks of MNIST: 30 epochs, tested on 10,000 networks of other images, 2 cores (A Processor); "
+                      "60,000 networks of Fashion-MNIST: 30 epochs, ", text)
         self.blocks()
         self.assertEqual(self.run_script("readme", "--check", self.root), 2)
+
+    def test_augmentations_that_cannot_be_compared(self):
+        self.blocks("augment")
+        plain, other = ("none", "none"), ("sign", "none")
+        rows = augment_lines(5000, "mnist", {plain: 0.7, other: 0.8})
+        more_epochs = json.loads(json.dumps(rows))
+        more_epochs[-1]["recipe"]["train"]["epochs"] = 31
+        for wrong in (more_epochs, rows + rows[-1:],                                # another recipe; one twice
+                      augment_lines(5000, "mnist", {other: 0.8}),                   # nothing to compare with
+                      augment_lines(5000, "mnist", {plain: 0.7, ("blur", "none"): 0.8}),
+                      augment_lines(5000, "letters", {plain: 0.7})):
+            self.lines("augment_mnist_5k", wrong)
+            self.assertEqual(self.run_script("readme", self.root), 2, wrong)
+        self.lines("augment_mnist_5k", rows)
+        self.assertEqual(self.run_script("readme", self.root), 0)
 
 
 class Figures70k(FiguresTable):
