@@ -27,7 +27,8 @@ model() {
   grep -qsF -- "$* -o" "$out" && return
   grep -qsxF -- "$machine" "$out" || printf '%s\n' "$machine" >> "$out"
   "$dws" train --data "$train" --limit "$count" --split 1,0,0 --test "$test" --seed 0 --epochs "$epochs" \
-    --weight-decay 0.1 --label-smoothing 0.1 --ema 0.995 "$@" -o "$folder/model.safetensors" --force --json -q | sed "s|$folder/||g" >> "$out"
+    --weight-decay 0.1 --label-smoothing 0.1 --ema 0.995 "$@" -o "$folder/model.safetensors" --force --json -q |
+    sed "s|$folder/||g" >> "$out"
 }
 model --augment none
 model --augment sign
