@@ -12,6 +12,8 @@ const char* to_string(ErrorKind kind) noexcept {
       return "io";
     case ErrorKind::not_regular_file:
       return "not_regular_file";
+    case ErrorKind::path_escape:
+      return "path_escape";
     case ErrorKind::exists:
       return "exists";
     case ErrorKind::truncated:
@@ -26,6 +28,8 @@ const char* to_string(ErrorKind kind) noexcept {
       return "bad_utf8";
     case ErrorKind::bad_json:
       return "bad_json";
+    case ErrorKind::bad_protobuf:
+      return "bad_protobuf";
     case ErrorKind::bad_schema:
       return "bad_schema";
     case ErrorKind::unknown_dtype:

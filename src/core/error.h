@@ -11,6 +11,7 @@ enum class ErrorKind {
   usage,             // options or arguments that make no sense together
   io,                // the operating system refused: open, read, write, rename, no space left
   not_regular_file,  // a directory, device, FIFO or socket where a file is expected
+  path_escape,       // a name in a file that leads out of the file's folder
   exists,            // output is there already and --force was not given
   truncated,         // the data ends before it should
   trailing_data,     // the data goes on after it should end
@@ -18,6 +19,7 @@ enum class ErrorKind {
   resource_limit,    // legal, yet beyond what this program accepts (counts, nesting, rank)
   bad_utf8,
   bad_json,    // not JSON, or JSON that a format forbids (duplicate keys, wrong types)
+  bad_protobuf,  // not a protobuf message, or not of the expected type
   bad_schema,  // well-formed, but fields are missing or of the wrong type
   unknown_dtype,
   shape_overflow,  // the product of dimensions does not fit

@@ -72,13 +72,51 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
     errno = reason;
     throw_errno(path, "cannot open");
   }
-  if (::fstat(file.fd, &status) != 0) throw_errno(path, "cannot read");
-  if (!S_ISREG(status.st_mode)) throw_not_regular(path, status.st_mode);
+  map(file.fd);
+}
+
+void MappedFile::map(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) throw_errno(path_, "cannot read");
+  if (!S_ISREG(status.st_mode)) throw_not_regular(path_, status.st_mode);
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) return;  // mmap refuses a length of zero
-  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
-  if (address == MAP_FAILED) throw_errno(path, "cannot map");
+  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (address == MAP_FAILED) throw_errno(path_, "cannot map");
   data_ = static_cast<const std::byte*>(address);
+}
+
+MappedFile MappedFile::open_inside(const std::string& folder, const std::string& relative) {
+  MappedFile file;
+  file.path_ = folder + "/" + relative;
+  const auto escapes = [&](const std::string& what) {
+    return Error(ErrorKind::path_escape, text("{}: {}", escaped(file.path_), what));
+  };
+  Descriptor at(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (at.fd < 0) throw_errno(folder, "cannot open");
+  const std::vector<std::string> parts = split(relative, '/');
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].empty() || parts[i] == "..") throw escapes("not a name inside its folder");
+    if (parts[i] == ".") continue;
+    const int kind = i + 1 < parts.size() ? O_DIRECTORY : O_NONBLOCK;
+    int next = ::openat(at.fd, parts[i].c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | kind);
+    if (next < 0) {
+      const int reason = errno;
+      struct stat link {};
+      if (::fstatat(at.fd, parts[i].c_str(), &link, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(link.st_mode))
+        throw escapes("a symbolic link, which could lead out of its folder");
+      errno = reason;
+      throw_errno(file.path_, "cannot open");
+    }
+    std::swap(at.fd, next);
+    if (next >= 0) ::close(next);
+  }
+  struct stat status {};
+  if (::fstat(at.fd, &status) != 0) throw_errno(file.path_, "cannot read");
+  if (S_ISREG(status.st_mode) && status.st_nlink > 1)
+    throw escapes("a file with a second name, which could lie outside of its folder");
+  file.map(at.fd);
+  return file;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept

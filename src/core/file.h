@@ -18,6 +18,10 @@ class MappedFile {
  public:
   MappedFile() = default;
   explicit MappedFile(const std::string& path);
+  // The same for a file whose name comes from a stranger: `relative` is opened below `folder` part by part, and nothing
+  // that could lead out of it is followed: "..", an absolute name, a symbolic link, a hard link. Throws
+  // Error{path_escape} too.
+  static MappedFile open_inside(const std::string& folder, const std::string& relative);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   MappedFile(const MappedFile&) = delete;
@@ -34,6 +38,7 @@ class MappedFile {
   void prefetch(Bytes part) const noexcept;
 
  private:
+  void map(int fd);
   void advise(Bytes part, int advice, size_t around, size_t piece) const noexcept;
 
   std::string path_;

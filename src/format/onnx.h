@@ -1,0 +1,165 @@
+// ONNX models: own reader of what is large, protobuf for what is not, every rule checked that a hostile file could
+// break. github.com/onnx/onnx: docs/IR.md, docs/ExternalData.md, docs/ExternalDataSecurity.md.
+//
+// Nothing here depends on protobuf's types: this is the graph as the rest of the program sees it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+#include "core/error.h"
+#include "core/file.h"
+
+namespace dws {
+
+// TensorProto.DataType.
+enum class OnnxType : int32_t {
+  f32 = 1,
+  u8,
+  i8,
+  u16,
+  i16,
+  i32,
+  i64,
+  string,
+  boolean,
+  f16,
+  f64,
+  u32,
+  u64,
+  c64,
+  c128,
+  bf16,
+  f8_e4m3fn,
+  f8_e4m3fnuz,
+  f8_e5m2,
+  f8_e5m2fnuz,
+  u4,
+  i4,
+  f4_e2m1,
+  f8_e8m0,
+  u2,
+  i2
+};
+inline constexpr int32_t kLastOnnxType = static_cast<int32_t>(OnnxType::i2);
+int onnx_type_bits(OnnxType type) noexcept;  // of one element; 0 for strings
+const char* onnx_type_name(OnnxType type) noexcept;
+// The type of safetensors with the same numbers, where there is one.
+std::optional<Dtype> onnx_dtype(OnnxType type) noexcept;
+
+struct OnnxTensor {
+  std::string name;
+  OnnxType type = OnnxType::f32;
+  std::vector<int64_t> dims;
+  // Little-endian, elements below 8 bits packed from the low bits of each byte. In the mapped file, in a mapped file of
+  // external data, or, where the model spells its numbers out in typed fields, in memory that the Onnx owns. Empty for
+  // strings.
+  Bytes bytes;
+  bool external = false;
+  int64_t elements() const noexcept;
+  std::string shape_str() const;
+};
+
+struct OnnxGraph;
+struct OnnxAttribute {
+  std::string name;
+  // AttributeProto.AttributeType.
+  enum class Kind {
+    undefined,
+    f,
+    i,
+    s,
+    tensor,
+    graph,
+    floats,
+    ints,
+    strings,
+    tensors,
+    graphs,
+    sparse,
+    sparses,
+    type,
+    types
+  } kind = Kind::undefined;
+  double f = 0;
+  int64_t i = 0;
+  std::string s;
+  std::vector<double> floats;
+  std::vector<int64_t> ints;
+  std::vector<std::string> strings;
+  std::vector<OnnxTensor> tensors;                 // of `tensor` one
+  std::vector<std::unique_ptr<OnnxGraph>> graphs;  // of `graph` one
+  std::string parameter;  // ref_attr_name: inside a function, the function's attribute whose value this is
+};
+
+struct OnnxNode {
+  std::string name, op, domain;
+  std::vector<std::string> inputs, outputs;  // "" where one is left out
+  std::vector<OnnxAttribute> attributes;
+  const OnnxAttribute* find(std::string_view attribute) const noexcept;
+};
+
+struct OnnxValue {
+  std::string name;
+  std::optional<OnnxType> type;  // none where the model does not say, or the value is no tensor
+  // None: of unknown rank. A dimension of -1 is unknown, or has the name of the same place in `symbols`.
+  std::optional<std::vector<int64_t>> dims;
+  std::vector<std::string> symbols;
+};
+
+struct OnnxGraph {
+  std::string name;
+  std::vector<OnnxNode> nodes;
+  std::vector<OnnxTensor> initializers;
+  std::vector<std::string> sparse;  // names of sparse initializers
+  std::vector<OnnxValue> inputs, outputs, values;
+};
+
+struct OnnxFunction {
+  std::string name, domain;
+  std::vector<std::string> inputs, outputs, attributes;
+  std::vector<OnnxNode> nodes;
+  std::map<std::string, int64_t> opsets;
+};
+
+struct OnnxLimits {
+  int depth = 32;  // of graphs within graphs
+  size_t rank = 64;
+};
+
+class Onnx {
+ public:
+  // Maps the file and parses all but its numbers. External data is looked for beside it, or in `external_root`, and
+  // nowhere else. Throws Error with file, byte where known, tensor or node, expected and actual.
+  static Onnx open(const std::string& path, const std::string& external_root = {},
+                   const OnnxLimits& limits = {});
+  // The same on bytes in memory that outlive the object (tests, fuzzing); `name` stands for the file in messages, and
+  // without `external_root` external data is refused.
+  static Onnx parse(Bytes bytes, std::string name, const std::string& external_root = {},
+                    const OnnxLimits& limits = {});
+  Onnx(Onnx&&) noexcept;
+  Onnx& operator=(Onnx&&) noexcept;
+  ~Onnx();
+
+  const std::string& path() const noexcept;
+  int64_t ir_version() const noexcept;
+  const std::string& producer() const noexcept;                   // name and version
+  const std::map<std::string, int64_t>& opsets() const noexcept;  // by domain; "" is ONNX's own
+  const OnnxGraph& graph() const noexcept;
+  const std::vector<OnnxFunction>& functions() const noexcept;
+  const std::vector<std::pair<std::string, std::string>>& metadata() const noexcept;
+  // What is odd but harmless, a line each.
+  const std::vector<std::string>& warnings() const noexcept;
+
+ private:
+  struct State;
+  explicit Onnx(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace dws
