@@ -93,7 +93,7 @@ struct OnnxAttribute {
   std::vector<int64_t> ints;
   std::vector<std::string> strings;
   std::vector<OnnxTensor> tensors;                 // of `tensor` one
-  std::vector<std::unique_ptr<OnnxGraph>> graphs;  // of `graph` one
+  std::vector<std::shared_ptr<const OnnxGraph>> graphs;  // of `graph` one
   std::string parameter;  // ref_attr_name: inside a function, the function's attribute whose value this is
 };
 

@@ -61,7 +61,7 @@ OnnxAttribute read_attribute(OnnxSource& source, const onnx::AttributeProto& pro
   for (const auto& tensor : proto.tensors())
     attribute.tensors.push_back(read_onnx_tensor(source, tensor, where));
   const auto add_graph = [&](const onnx::GraphProto& graph) {
-    attribute.graphs.push_back(std::make_unique<OnnxGraph>(read_onnx_graph(source, graph, depth + 1)));
+    attribute.graphs.push_back(std::make_shared<const OnnxGraph>(read_onnx_graph(source, graph, depth + 1)));
   };
   if (proto.has_g()) add_graph(proto.g());
   for (const auto& graph : proto.graphs()) add_graph(graph);

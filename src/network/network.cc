@@ -1,0 +1,63 @@
+#include "network/network.h"
+
+#include "core/text.h"
+
+namespace dws::network {
+
+int64_t Constant::elements() const noexcept {
+  int64_t product = 1;
+  for (const int64_t extent : dims) product *= extent;
+  return product;
+}
+bool Constant::floating() const noexcept {
+  return type == OnnxType::f32 || type == OnnxType::f16 || type == OnnxType::bf16 || type == OnnxType::f64;
+}
+
+const OnnxAttribute* Node::find(std::string_view attribute) const noexcept {
+  for (const OnnxAttribute& a : attributes)
+    if (a.name == attribute) return &a;
+  return nullptr;
+}
+int64_t Node::attr_int(std::string_view attribute, int64_t otherwise) const noexcept {
+  const OnnxAttribute* a = find(attribute);
+  return a && a->kind == OnnxAttribute::Kind::i ? a->i : otherwise;
+}
+double Node::attr_float(std::string_view attribute, double otherwise) const noexcept {
+  const OnnxAttribute* a = find(attribute);
+  return a && a->kind == OnnxAttribute::Kind::f ? a->f : otherwise;
+}
+std::string Node::attr_string(std::string_view attribute, std::string_view otherwise) const {
+  const OnnxAttribute* a = find(attribute);
+  return a && a->kind == OnnxAttribute::Kind::s ? a->s : std::string(otherwise);
+}
+std::optional<std::vector<int64_t>> Node::attr_ints(std::string_view attribute) const {
+  const OnnxAttribute* a = find(attribute);
+  if (!a || a->kind != OnnxAttribute::Kind::ints) return {};
+  return a->ints;
+}
+const Graph* Node::body(std::string_view attribute) const noexcept {
+  for (const auto& [name, graph] : bodies)
+    if (name == attribute) return &graph;
+  return nullptr;
+}
+std::string Node::where(const std::vector<Value>& values) const {
+  if (!name.empty()) return text("node '{}' ({})", escaped(name), escaped(op));
+  for (const int output : outputs)
+    if (output != kNone)
+      return text("the node that makes '{}' ({})", escaped(values[static_cast<size_t>(output)].name),
+                  escaped(op));
+  return text("a node ({})", escaped(op));
+}
+
+const Constant* Network::constant_of(int value) const noexcept {
+  if (value == kNone) return nullptr;
+  const int number = values[static_cast<size_t>(value)].constant;
+  return number == kNone ? nullptr : &constants[static_cast<size_t>(number)];
+}
+int Network::find_value(std::string_view name) const noexcept {
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i].name == name) return static_cast<int>(i);
+  return kNone;
+}
+
+}  // namespace dws::network
