@@ -26,7 +26,9 @@ void register_convert(CLI::App& app, const Globals& globals, Run& run);
 void register_fit(CLI::App& app, const Globals& globals, Run& run);
 void register_inspect(CLI::App& app, const Globals& globals, Run& run);
 void register_render(CLI::App& app, const Globals& globals, Run& run);
+void register_symmetry(CLI::App& app, const Globals& globals, Run& run);
 void register_train(CLI::App& app, const Globals& globals, Run& run);
+void register_verify(CLI::App& app, const Globals& globals, Run& run);
 
 // {"command", "version", "inputs": {path: hash}}: the start of every recipe.
 Json recipe(const Globals& globals, const std::vector<std::string>& inputs);

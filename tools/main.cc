@@ -127,6 +127,8 @@ void register_verbs(CLI::App& app, const Globals& globals, Run& run) {
   register_classify(app, globals, run);
   register_align(app, globals, run);
   register_inspect(app, globals, run);
+  register_symmetry(app, globals, run);
+  register_verify(app, globals, run);
   register_convert(app, globals, run);
   register_augment(app, globals, run);
   register_bench(app, globals, run);
@@ -195,6 +197,8 @@ const char* default_advice(ErrorKind kind) {
       return "check the name, the permissions and the room on the disk";
     case ErrorKind::not_regular_file:
       return "give the name of a file";
+    case ErrorKind::path_escape:
+      return "a file may only name files in its own folder; --external-data-root says where else they are";
     case ErrorKind::exists:
       return "choose another name, or use --force to overwrite it";
     case ErrorKind::truncated:
@@ -202,6 +206,7 @@ const char* default_advice(ErrorKind kind) {
     case ErrorKind::trailing_data:
     case ErrorKind::bad_utf8:
     case ErrorKind::bad_json:
+    case ErrorKind::bad_protobuf:
     case ErrorKind::shape_overflow:
     case ErrorKind::size_mismatch:
     case ErrorKind::offset_overlap:

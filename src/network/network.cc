@@ -36,8 +36,8 @@ std::optional<std::vector<int64_t>> Node::attr_ints(std::string_view attribute) 
   return a->ints;
 }
 const Graph* Node::body(std::string_view attribute) const noexcept {
-  for (const auto& [name, graph] : bodies)
-    if (name == attribute) return &graph;
+  for (const auto& [key, graph] : bodies)
+    if (key == attribute) return &graph;
   return nullptr;
 }
 std::string Node::where(const std::vector<Value>& values) const {

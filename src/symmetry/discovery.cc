@@ -1,0 +1,198 @@
+#include "symmetry/discovery.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "core/text.h"
+
+namespace dws::symmetry {
+namespace {
+
+using network::Constant;
+using network::kNone;
+using network::Node;
+
+bool is_table_type(OnnxType type) noexcept {
+  return type == OnnxType::i64 || type == OnnxType::i32 || type == OnnxType::boolean;
+}
+
+// Whether b holds the numbers of a, both of two axes; `transposed`: with rows and columns exchanged.
+bool same_matrix(const Constant& a, const Constant& b, bool transposed) {
+  const auto item = static_cast<size_t>(onnx_type_bits(a.type)) / 8;
+  if (item == 0 || a.bytes.size() != b.bytes.size()) return false;
+  if (!transposed)
+    return a.dims == b.dims && std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0;
+  const auto rows = static_cast<size_t>(a.dims[0]), columns = static_cast<size_t>(a.dims[1]);
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t c = 0; c < columns; ++c)
+      if (std::memcmp(a.bytes.data() + (r * columns + c) * item, b.bytes.data() + (c * rows + r) * item,
+                      item) != 0)
+        return false;
+  return true;
+}
+// All numbers alike: such tensors are equal by chance.
+bool uniform(const Constant& c) {
+  const auto item = static_cast<size_t>(onnx_type_bits(c.type)) / 8;
+  return c.bytes.size() <= item ||
+         std::memcmp(c.bytes.data(), c.bytes.data() + item, c.bytes.size() - item) == 0;
+}
+
+}  // namespace
+
+Discovery::Discovery(const network::Network& network, const std::vector<network::ArrayPtr>& shapes)
+    : network_(network),
+      shapes_(shapes),
+      axes_(network.values.size()),
+      made_(network.values.size()),
+      from_data_(network.values.size()) {}
+
+bool Discovery::known(int value) const noexcept {
+  return value != kNone && shapes_[static_cast<size_t>(value)] != nullptr;
+}
+const std::vector<int64_t>& Discovery::dims(int value) const {
+  return shapes_[static_cast<size_t>(value)]->dims;
+}
+const Axes& Discovery::axes(int value) {
+  const auto v = static_cast<size_t>(value);
+  if (!made_[v]) {
+    made_[v] = true;
+    const Constant* constant = network_.constant_of(value);
+    for (const int64_t extent : dims(value)) {
+      axes_[v].push_back(factors.leaf(extent));
+      if (constant && is_table_type(constant->type)) factors.pin(axes_[v].back(), "a table of integers");
+    }
+  }
+  return axes_[v];
+}
+void Discovery::make(const Node& node, int output, const Axes& axes) {
+  if (output == kNone) return;
+  const auto v = static_cast<size_t>(output);
+  if (!known(output)) {
+    for (const FactorId f : axes) pin(node, f);
+    return;
+  }
+  const std::vector<int64_t>& extents = dims(output);
+  bool fits = axes.size() == extents.size();
+  for (size_t a = 0; fits && a < axes.size(); ++a) fits = factors.size(axes[a]) == extents[a];
+  if (!fits) {
+    for (const FactorId f : axes) pin(node, f);
+    pin_value(output, why(node));
+    return;
+  }
+  made_[v] = true;
+  axes_[v] = axes;
+}
+void Discovery::unify_stretched(const Node& node, FactorId a, FactorId b) {
+  if (factors.size(b) == 1 && factors.size(a) != 1) return;
+  unify(node, a, b);
+}
+FactorId Discovery::pinned(const Node& node, int64_t size) {
+  const FactorId f = factors.leaf(size);
+  pin(node, f);
+  return f;
+}
+void Discovery::pin_value(int value, const std::string& why) {
+  if (!known(value)) return;
+  for (const FactorId f : axes(value)) factors.pin(f, why);
+}
+void Discovery::pin_all(const Node& node, const std::string& because) {
+  const std::string reason = because.empty() ? why(node) : why(node) + ": " + because;
+  for (const int value : node.inputs)
+    if (value != kNone) pin_value(value, reason);
+  for (const int value : node.outputs)
+    if (value != kNone) pin_value(value, reason);
+  for (const auto& [name, body] : node.bodies)
+    for (const Node& inner : body.nodes) pin_all(inner, because);
+}
+void Discovery::mix(int value, std::vector<int> axes) {
+  mixes_.push_back({value, std::move(axes)});
+}
+std::string Discovery::why(const Node& node) const {
+  return node.where(network_.values);
+}
+const network::Array* Discovery::numbers(int value) const noexcept {
+  if (!known(value)) return nullptr;
+  const network::ArrayPtr& a = shapes_[static_cast<size_t>(value)];
+  return a->known() ? a.get() : nullptr;
+}
+std::vector<int64_t> Discovery::integers(int value) const {
+  const network::Array* a = numbers(value);
+  return a && !a->real() ? a->ints : std::vector<int64_t>{};
+}
+int Discovery::input(const Node& node, size_t i) const noexcept {
+  return i < node.inputs.size() ? node.inputs[i] : kNone;
+}
+int Discovery::output(const Node& node, size_t i) const noexcept {
+  return i < node.outputs.size() ? node.outputs[i] : kNone;
+}
+
+// Data are floating inputs and rows looked up by integer inputs.
+void Discovery::note_data(const Node& node) {
+  bool data = node.op == "Gather" && !numbers(input(node, 1));
+  for (const int value : node.inputs) data = data || (value != kNone && from_data(value));
+  if (node.op == "Shape" || node.op == "Size") data = false;
+  for (const int value : node.outputs)
+    if (value != kNone) from_data_[static_cast<size_t>(value)] = data;
+}
+
+void Discovery::node(const Node& node) {
+  note_data(node);
+  // Sizes and axes being worked out: no number of the network depends on their order.
+  const auto whole = [&](int value) { return value == kNone || (numbers(value) && !numbers(value)->real()); };
+  if (node.bodies.empty() && std::ranges::all_of(node.outputs, whole)) {
+    for (const int value : node.outputs)
+      if (value != kNone) pin_value(value, why(node));
+    if (node.op == "Shape" || node.op == "Size") return;
+    for (const int value : node.inputs)
+      if (const Constant* c = network_.constant_of(value); c && c->floating()) pin_value(value, why(node));
+    return;
+  }
+  const Rule rule = find_rule(node.domain, node.op);
+  if (!rule) return pin_all(node, "an operator that is not known");
+  if (!std::ranges::all_of(node.inputs, [&](int value) { return value == kNone || known(value); }))
+    return pin_all(node, "shapes are not known before it runs");
+  rule(*this, node);
+}
+void Discovery::sweep(const network::Graph& graph) {
+  for (const Node& n : graph.nodes) node(n);
+}
+
+void Discovery::join_copies() {
+  // Exporters write one tensor twice, as it is and transposed, when two places use it.
+  std::map<std::pair<OnnxType, size_t>, std::vector<int>> alike;
+  for (size_t v = 0; v < network_.values.size(); ++v) {
+    const Constant* c = network_.constant_of(static_cast<int>(v));
+    if (c && c->dims.size() == 2 && c->dims[0] > 1 && c->dims[1] > 1 && made_[v] && !is_table_type(c->type))
+      alike[{c->type, c->bytes.size()}].push_back(static_cast<int>(v));
+  }
+  for (const auto& [key, values] : alike)
+    for (size_t i = 0; i < values.size(); ++i)
+      for (size_t j = i + 1; j < values.size(); ++j) {
+        const Constant &first = *network_.constant_of(values[i]), &second = *network_.constant_of(values[j]);
+        const bool straight = first.dims == second.dims && same_matrix(first, second, false);
+        const bool turned = !straight && first.dims[0] == second.dims[1] && first.dims[1] == second.dims[0] &&
+                            same_matrix(first, second, true);
+        if ((!straight && !turned) || uniform(first)) continue;
+        const std::string reason =
+            text("tensor '{}' is a copy of '{}'", escaped(second.name), escaped(first.name));
+        for (const int a : {0, 1}) {
+          const int b = turned ? 1 - a : a;
+          factors.unify(axis(values[i], a), axis(values[j], b), reason);
+          copies_.push_back({values[i], a, values[j], b});
+        }
+      }
+}
+
+void Discovery::sweep() {
+  for (const int input : network_.graph.inputs) {
+    pin_value(input, text("input '{}'", escaped(network_.values[static_cast<size_t>(input)].name)));
+    from_data_[static_cast<size_t>(input)] = known(input) && shapes_[static_cast<size_t>(input)]->real();
+  }
+  sweep(network_.graph);
+  for (const int output : network_.graph.outputs)
+    pin_value(output, text("output '{}'", escaped(network_.values[static_cast<size_t>(output)].name)));
+  join_copies();
+}
+
+}  // namespace dws::symmetry

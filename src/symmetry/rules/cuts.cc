@@ -1,0 +1,146 @@
+// Operators that cut axes apart and put them together.
+#include <algorithm>
+
+#include "symmetry/rules/families.h"
+
+namespace dws::symmetry {
+namespace {
+
+using network::kNone;
+using network::Node;
+
+void concat(Discovery& d, const Node& node) {
+  Axes out = d.axes(node.inputs[0]);
+  const auto axis = axis_of(node.attr_int("axis", 0), static_cast<int>(out.size()));
+  if (!axis) return d.pin_all(node);
+  std::vector<FactorId> parts;
+  for (const int input : node.inputs) {
+    const Axes x = d.axes(input);
+    if (x.size() != out.size()) return d.pin_all(node);
+    for (size_t a = 0; a < out.size(); ++a)
+      if (static_cast<int>(a) == *axis)
+        parts.push_back(x[a]);
+      else
+        d.unify(node, out[a], x[a]);
+  }
+  out[static_cast<size_t>(*axis)] = d.factors.sum(parts);
+  d.make(node, d.output(node, 0), out);
+}
+
+// Items [begin, end) of an axis; a pinned leaf where the axis cannot be cut there.
+FactorId part_of(Discovery& d, const Node& node, FactorId f, int64_t begin, int64_t end) {
+  if (const auto front = d.factors.split(f, begin))
+    if (const auto middle = d.factors.split(front->second, end - begin)) return middle->first;
+  d.pin(node, f);
+  return d.pinned(node, end - begin);
+}
+
+void split(Discovery& d, const Node& node) {
+  const Axes x = d.axes(node.inputs[0]);
+  const auto axis = axis_of(node.attr_int("axis", 0), static_cast<int>(x.size()));
+  if (!axis) return d.pin_all(node);
+  const auto a = static_cast<size_t>(*axis);
+  int64_t begin = 0;
+  for (const int output : node.outputs) {
+    if (!d.known(output)) return d.pin_all(node);
+    const int64_t end = begin + d.dims(output)[a];
+    Axes out = x;
+    out[a] = part_of(d, node, x[a], begin, end);
+    d.make(node, output, out);
+    begin = end;
+  }
+}
+
+// Starts, ends, axes and steps: attributes up to operator set 9, inputs after.
+void slice(Discovery& d, const Node& node) {
+  const int y = d.output(node, 0);
+  Axes out = d.axes(node.inputs[0]);
+  const auto list = [&](const char* attribute, size_t input) {
+    return node.version < 10 ? node.attr_ints(attribute).value_or(std::vector<int64_t>{})
+                             : d.integers(d.input(node, input));
+  };
+  const std::vector<int64_t> starts = list("starts", 1), named = list("axes", 3);
+  std::vector<int64_t> steps = node.version < 10 ? std::vector<int64_t>{} : list("steps", 4);
+  if (!d.known(y) || (node.version >= 10 && !d.numbers(d.input(node, 1)))) {
+    // Which items is not known; how many is, when the output's shape is.
+    for (size_t a = 0; a < out.size(); ++a)
+      if (!d.known(y) || d.dims(y)[a] != d.factors.size(out[a])) {
+        d.pin(node, out[a]);
+        if (d.known(y)) out[a] = d.pinned(node, d.dims(y)[a]);
+      }
+    return d.make(node, y, out);
+  }
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const auto axis =
+        axis_of(i < named.size() ? named[i] : static_cast<int64_t>(i), static_cast<int>(out.size()));
+    if (!axis) return d.pin_all(node);
+    const auto a = static_cast<size_t>(*axis);
+    const int64_t size = d.factors.size(out[a]), count = d.dims(y)[a], step = i < steps.size() ? steps[i] : 1;
+    if (step == 1) {
+      const int64_t begin = std::clamp<int64_t>(starts[i] < 0 ? starts[i] + size : starts[i], 0, size);
+      out[a] = part_of(d, node, out[a], begin, begin + count);
+    } else {
+      d.pin(node, out[a]);
+      out[a] = d.pinned(node, count);
+    }
+  }
+  d.make(node, y, out);
+}
+
+// A known run of items is a slice; otherwise rows are looked up, and their order means something.
+void gather(Discovery& d, const Node& node) {
+  const Axes x = d.axes(node.inputs[0]);
+  const auto axis = axis_of(node.attr_int("axis", 0), static_cast<int>(x.size()));
+  if (!axis) return d.pin_all(node);
+  const FactorId looked_up = x[static_cast<size_t>(*axis)];
+  const std::vector<int64_t> known = d.integers(node.inputs[1]);
+  const int index_rank = d.rank(node.inputs[1]);
+  bool run = !known.empty() && known.front() >= 0;
+  for (size_t i = 1; i < known.size(); ++i) run = run && known[i] == known[i - 1] + 1;
+  Axes out(x.begin(), x.begin() + *axis);
+  if (run && index_rank <= 1) {
+    const FactorId part = part_of(d, node, looked_up, known.front(), known.back() + 1);
+    if (index_rank == 1) out.push_back(part);
+  } else {
+    d.pin(node, looked_up);
+    const Axes places = d.axes(node.inputs[1]);
+    out.insert(out.end(), places.begin(), places.end());
+  }
+  out.insert(out.end(), x.begin() + *axis + 1, x.end());
+  d.make(node, d.output(node, 0), out);
+}
+
+// Items that are all alike are put before and behind: they may take any order among themselves.
+void pad(Discovery& d, const Node& node) {
+  const int y = d.output(node, 0);
+  Axes out = d.axes(node.inputs[0]);
+  const size_t rank = out.size();
+  const std::vector<int64_t> pads = node.version < 11
+                                        ? node.attr_ints("pads").value_or(std::vector<int64_t>{})
+                                        : d.integers(d.input(node, 1));
+  const bool constant = node.attr_string("mode", "constant") == "constant";
+  const bool plain =
+      constant && pads.size() == 2 * rank && std::ranges::all_of(pads, [](int64_t p) { return p >= 0; });
+  if (!d.known(y)) return d.pin_all(node);
+  for (size_t a = 0; a < rank; ++a) {
+    if (plain) {
+      out[a] = d.factors.sum({d.factors.leaf(pads[a]), out[a], d.factors.leaf(pads[rank + a])});
+    } else if (d.dims(y)[a] != d.factors.size(out[a]) || pads.empty()) {
+      d.pin(node, out[a]);
+      out[a] = d.pinned(node, d.dims(y)[a]);
+    }
+  }
+  d.make(node, y, out);
+}
+
+constexpr RuleRow kRows[] = {
+    {"Concat", concat}, {"Split", split}, {"Slice", slice}, {"Gather", gather}, {"Pad", pad},
+};
+
+}  // namespace
+
+std::span<const RuleRow> cut_rules() {
+  return kRows;
+}
+
+}  // namespace dws::symmetry

@@ -1,0 +1,71 @@
+// RNN, GRU, LSTM: the hidden units of a direction, the same in every gate.
+#include "symmetry/rules/families.h"
+
+namespace dws::symmetry {
+namespace {
+
+using network::kNone;
+using network::Node;
+
+// X (S, B, I), W (D, G H, I), R (D, G H, H), B (D, 2 G H), initial states (D, B, H), P (D, 3 H), Y (S, D, B, H); the gates
+// and the directions stay. With layout 1 the batch stands first.
+void recurrent(Discovery& d, const Node& node, int64_t gates) {
+  const bool batch_first = node.attr_int("layout", 0) == 1;
+  const Axes x = d.axes(node.inputs[0]), w = d.axes(node.inputs[1]), r = d.axes(node.inputs[2]);
+  if (x.size() != 3 || w.size() != 3 || r.size() != 3) return d.pin_all(node);
+  const FactorId sequence = batch_first ? x[1] : x[0], batch = batch_first ? x[0] : x[1], directions = w[0],
+                 hidden = r[2];
+  d.pin(node, sequence);
+  d.pin(node, directions);
+  d.unify(node, x[2], w[2]);
+  d.unify(node, directions, r[0]);
+  const FactorId rows = d.factors.product({d.pinned(node, gates), hidden});
+  d.unify(node, w[1], rows);
+  d.unify(node, r[1], rows);
+  const auto states = [&](int value, FactorId last) {
+    if (value == kNone) return;
+    const Axes own = d.axes(value);
+    if (own.size() != 3) return d.pin_value(value, d.why(node));
+    d.unify(node, own[batch_first ? 1 : 0], directions);
+    d.unify_stretched(node, batch, own[batch_first ? 0 : 1]);
+    d.unify(node, own[2], last);
+  };
+  const auto per_direction = [&](int value, int64_t rows_of) {
+    if (value == kNone) return;
+    const Axes own = d.axes(value);
+    if (own.size() != 2) return d.pin_value(value, d.why(node));
+    d.unify(node, own[0], directions);
+    d.unify(node, own[1], d.factors.product({d.pinned(node, rows_of), hidden}));
+  };
+  per_direction(d.input(node, 3), 2 * gates);
+  if (const int lengths = d.input(node, 4); lengths != kNone) d.pin_value(lengths, d.why(node));
+  states(d.input(node, 5), hidden);
+  if (gates == 4) {
+    states(d.input(node, 6), hidden);
+    per_direction(d.input(node, 7), 3);
+  }
+  d.make(node, d.output(node, 0),
+         batch_first ? Axes{batch, sequence, directions, hidden} : Axes{sequence, directions, batch, hidden});
+  for (size_t i = 1; i < 3; ++i)
+    d.make(node, d.output(node, i),
+           batch_first ? Axes{batch, directions, hidden} : Axes{directions, batch, hidden});
+}
+void rnn(Discovery& d, const Node& node) {
+  recurrent(d, node, 1);
+}
+void gru(Discovery& d, const Node& node) {
+  recurrent(d, node, 3);
+}
+void lstm(Discovery& d, const Node& node) {
+  recurrent(d, node, 4);
+}
+
+constexpr RuleRow kRows[] = {{"RNN", rnn}, {"GRU", gru}, {"LSTM", lstm}};
+
+}  // namespace
+
+std::span<const RuleRow> recurrent_rules() {
+  return kRows;
+}
+
+}  // namespace dws::symmetry

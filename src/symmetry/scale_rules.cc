@@ -1,0 +1,317 @@
+#include "symmetry/scale_rules.h"
+
+#include <algorithm>
+#include <numbers>
+#include <string_view>
+
+namespace dws::symmetry {
+namespace {
+
+using network::kNone;
+using network::Node;
+
+// The only place of the leaf in a value; kNone: there is none. `clear` becomes false where there are several.
+int single(LeafScales& s, int value, bool& clear) {
+  const auto& places = s.places(value);
+  if (places.size() > 1) clear = false;
+  return places.empty() ? kNone : places.front().unknown;
+}
+struct Singles {
+  std::vector<int> in, out;  // unknowns, kNone where the leaf is not
+  bool clear = true;
+};
+Singles singles(LeafScales& s, const Node& node) {
+  Singles found;
+  for (const int value : node.inputs) found.in.push_back(single(s, value, found.clear));
+  for (const int value : node.outputs) found.out.push_back(single(s, value, found.clear));
+  return found;
+}
+
+// f(s x) = s f(x) for every s: moved, summed with others of the same kind, averaged.
+void linear(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  if (!u.clear) return s.one_all(node);
+  int first = kNone;
+  for (const auto* list : {&u.in, &u.out})
+    for (const int x : *list) {
+      if (x == kNone) continue;
+      if (first != kNone) s.same(first, x);
+      first = x;
+    }
+}
+void cast(LeafScales& s, const Node& node) {
+  const int y = node.outputs[0];
+  const auto type = s.discovery().known(y) ? s.discovery().type(y) : OnnxType::i64;
+  network::is_real(type) ? linear(s, node) : s.one_all(node);
+}
+// Sums: every term must take the factor; one that does not lie along the leaf holds all at 1.
+void sum(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  const bool all = std::ranges::all_of(u.in, [](int x) { return x != kNone; });
+  if (!u.clear || !all) return s.one_all(node);
+  linear(s, node);
+}
+void reduce_linear(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  if (u.out.empty() || u.out[0] == kNone) return s.one_all(node);
+  linear(s, node);
+}
+// f(s x) = s f(x) for s > 0.
+void homogeneous(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  if (!u.clear || u.in[0] == kNone || u.out[0] == kNone) return s.one_all(node);
+  s.positive.same(u.in[0], u.out[0]);
+  s.signs.one(u.in[0]);
+  s.signs.one(u.out[0]);
+  for (size_t i = 1; i < u.in.size(); ++i) s.one(u.in[i]);  // slopes
+}
+// f(-x) = -f(x).
+void odd(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  if (!u.clear || u.in[0] == kNone || u.out[0] == kNone) return s.one_all(node);
+  s.signs.same(u.in[0], u.out[0]);
+  s.positive.one(u.in[0]);
+  s.positive.one(u.out[0]);
+}
+// f(-x) = f(x): any sign may go in, none comes out.
+void even(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  if (!u.clear) return s.one_all(node);
+  for (const int x : u.in)
+    if (x != kNone) s.positive.one(x);
+  for (const int y : u.out) s.one(y);
+}
+void power(LeafScales& s, const Node& node) {
+  const network::Array* exponent = s.discovery().numbers(s.discovery().input(node, 1));
+  if (exponent && exponent->size() == 1 &&
+      (exponent->real() ? exponent->reals[0] == 2 : exponent->ints[0] == 2))
+    return even(s, node);
+  s.one_all(node);
+}
+
+bool constant(LeafScales& s, int value) {
+  return s.discovery().network().constant_of(value) != nullptr;
+}
+void multiply(LeafScales& s, const Node& node) {
+  if (node.inputs[0] == node.inputs[1]) return even(s, node);
+  const Singles u = singles(s, node);
+  if (!u.clear || u.out[0] == kNone) return s.one_all(node);
+  if (u.in[0] == kNone) return s.same(u.out[0], u.in[1]);
+  if (u.in[1] == kNone) return s.same(u.out[0], u.in[0]);
+  const bool first = constant(s, node.inputs[0]);
+  s.product(u.out[0], u.in[first ? 1 : 0], u.in[first ? 0 : 1], true);
+}
+void divide(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  if (!u.clear || u.out[0] == kNone) return s.one_all(node);
+  if (u.in[1] == kNone) return s.same(u.out[0], u.in[0]);
+  if (u.in[0] == kNone) return s.inverse(u.out[0], u.in[1]);
+  s.product(u.in[0], u.out[0], u.in[1], constant(s, node.inputs[1]));
+}
+
+// Rows and columns of a product, from the last axes: y (.., m, n) = a (.., m, k) b (.., k, n).
+void product(LeafScales& s, const Node& node, int a, int b, int y, bool turn_a, bool turn_b) {
+  Discovery& d = s.discovery();
+  const int ra = d.rank(a), rb = d.rank(b), ry = d.known(y) ? d.rank(y) : 0;
+  if (ra < 2 || rb < 2 || ry < 2) return s.one_all(node);
+  // Along batch axes the leaf would have to be split among three.
+  for (const auto& [value, rank] : {std::pair(a, ra), std::pair(b, rb), std::pair(y, ry)})
+    for (const auto& p : s.places(value))
+      if (p.axis < rank - 2) return s.one_all(node);
+  const auto place = [&](int value, int rank, int from_last) { return s.at(value, rank - from_last); };
+  const int m = place(a, ra, turn_a ? 1 : 2), k = place(a, ra, turn_a ? 2 : 1);
+  const int k2 = place(b, rb, turn_b ? 1 : 2), n = place(b, rb, turn_b ? 2 : 1);
+  s.inverse(k, k2);
+  s.same(m, place(y, ry, 2));
+  s.same(n, place(y, ry, 1));
+}
+void matmul(LeafScales& s, const Node& node) {
+  product(s, node, node.inputs[0], node.inputs[1], node.outputs[0], false, false);
+}
+void gemm(LeafScales& s, const Node& node) {
+  product(s, node, node.inputs[0], node.inputs[1], node.outputs[0], node.attr_int("transA", 0) != 0,
+          node.attr_int("transB", 0) != 0);
+  Discovery& d = s.discovery();
+  const int c = d.input(node, 2), y = node.outputs[0];
+  if (c == kNone) return;
+  for (const auto& p : s.places(y)) s.same(p.unknown, s.at(c, p.axis - 2 + d.rank(c)));
+  if (s.places(y).empty())
+    for (const auto& p : s.places(c)) s.one(p.unknown);
+}
+
+// The leaf as channels in (held together with the weight's) or out; as groups it is in all three.
+void convolution(LeafScales& s, const Node& node) {
+  Discovery& d = s.discovery();
+  const int x = node.inputs[0], w = node.inputs[1], y = node.outputs[0], bias = d.input(node, 2);
+  const bool transposed = node.op == "ConvTranspose";
+  for (const int value : {x, y})
+    for (const auto& p : s.places(value))
+      if (p.axis != 1) return s.one_all(node);
+  for (const auto& p : s.places(w))
+    if (p.axis > 1) return s.one_all(node);
+  const int in = s.at(x, 1), out = s.at(y, 1);
+  const int w_in = s.at(w, transposed ? 0 : 1), w_out = s.at(w, transposed ? 1 : 0);
+  if (node.attr_int("group", 1) == 1) {
+    s.inverse(in, w_in);
+    s.same(out, w_out);
+  } else if (in != kNone && out != kNone) {
+    const int shared = transposed ? w_in : w_out;
+    if (shared == kNone) return s.one_all(node);
+    s.product(out, in, shared, true);
+  } else if (in != kNone) {
+    s.inverse(in, w_in);
+  } else {
+    s.same(out, w_out);
+  }
+  if (bias != kNone) s.same(out, s.at(bias, 0));
+}
+
+// What goes in is divided by statistics, and an epsilon beside them: it is held, what comes out is as its scale and bias.
+void normalise(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  if (!u.clear) return s.one_all(node);
+  for (size_t i = 0; i < u.in.size(); ++i)
+    if (i != 1 && i != 2) s.one(u.in[i]);
+  const int scale = u.in.size() > 1 ? u.in[1] : kNone, bias = u.in.size() > 2 ? u.in[2] : kNone;
+  s.same(u.out[0], scale);
+  if (node.inputs.size() > 2 && node.inputs[2] != kNone) s.same(u.out[0], bias);
+  for (size_t i = 1; i < u.out.size(); ++i) s.one(u.out[i]);
+}
+// Mean squares do not see signs.
+void rms_norm(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  if (!u.clear || u.in.size() < 2 || u.in[0] == kNone || u.in[1] == kNone || u.out[0] == kNone)
+    return s.one_all(node);
+  s.positive.one(u.in[0]);
+  s.product(u.out[0], u.in[0], u.in[1], true);
+}
+
+// sin(z + pi) = -sin(z): a half turn, where z has a bias of its own to be turned by.
+void sine(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  if (!u.clear || u.in[0] == kNone || u.out[0] == kNone) return s.one_all(node);
+  s.positive.one(u.in[0]);
+  s.positive.one(u.out[0]);
+  LeafScales::Sine found{u.in[0], u.out[0]};
+  Discovery& d = s.discovery();
+  double omega = 1;
+  for (int value = node.inputs[0]; value != kNone;) {
+    const Node* maker = s.uses->maker(value);
+    if (!maker || s.uses->readers(value) != 1) break;
+    const auto number = [&](size_t i) -> const network::Array* {
+      const network::Array* a = d.numbers(d.input(*maker, i));
+      return a && a->real() && a->size() == 1 ? a : nullptr;
+    };
+    int bias = kNone;
+    if (maker->op == "Mul" && (number(0) || number(1))) {
+      const size_t scalar = number(1) ? 1 : 0;
+      omega *= number(scalar)->reals[0];
+      value = maker->inputs[1 - scalar];
+      continue;
+    }
+    if (maker->op == "Add") bias = constant(s, maker->inputs[1]) ? maker->inputs[1] : maker->inputs[0];
+    if ((maker->op == "Gemm" && maker->attr_float("beta", 1) == 1) || maker->op == "Conv")
+      bias = d.input(*maker, 2);
+    if (bias == kNone || !constant(s, bias) || s.uses->readers(bias) != 1 || omega == 0) break;
+    bool clear = true;
+    const int place = single(s, bias, clear);
+    if (clear && place != kNone && d.rank(bias) >= 1)
+      found = {u.in[0], u.out[0], place, std::numbers::pi / omega};
+    break;
+  }
+  s.sines.push_back(found);
+}
+
+using ScaleRule = void (*)(LeafScales&, const Node&);
+struct Row {
+  std::string_view op;
+  ScaleRule rule;
+};
+constexpr Row kRows[] = {
+    {"Identity", linear},
+    {"Cast", cast},
+    {"Neg", linear},
+    {"Dropout", linear},
+    {"Transpose", linear},
+    {"Reshape", linear},
+    {"Flatten", linear},
+    {"Squeeze", linear},
+    {"Unsqueeze", linear},
+    {"Concat", linear},
+    {"Split", linear},
+    {"Slice", linear},
+    {"Expand", linear},
+    {"Tile", linear},
+    {"AveragePool", linear},
+    {"GlobalAveragePool", linear},
+    {"DepthToSpace", linear},
+    {"SpaceToDepth", linear},
+    {"Gather", linear},
+    {"Add", sum},
+    {"Sub", sum},
+    {"Sum", sum},
+    {"Mean", sum},
+    {"ReduceSum", reduce_linear},
+    {"ReduceMean", reduce_linear},
+    {"Relu", homogeneous},
+    {"LeakyRelu", homogeneous},
+    {"PRelu", homogeneous},
+    {"MaxPool", homogeneous},
+    {"GlobalMaxPool", homogeneous},
+    {"Tanh", odd},
+    {"Sinh", odd},
+    {"Asin", odd},
+    {"Asinh", odd},
+    {"Atan", odd},
+    {"Tan", odd},
+    {"Erf", odd},
+    {"Softsign", odd},
+    {"Cos", even},
+    {"Cosh", even},
+    {"Abs", even},
+    {"Pow", power},
+    {"ReduceL2", even},
+    {"ReduceSumSquare", even},
+    {"ReduceL1", even},
+    {"Mul", multiply},
+    {"Div", divide},
+    {"MatMul", matmul},
+    {"Gemm", gemm},
+    {"Conv", convolution},
+    {"ConvTranspose", convolution},
+    {"BatchNormalization", normalise},
+    {"InstanceNormalization", normalise},
+    {"LayerNormalization", normalise},
+    {"GroupNormalization", normalise},
+    {"RMSNormalization", rms_norm},
+    {"SimplifiedLayerNormalization", rms_norm},
+    {"Sin", sine},
+};
+
+}  // namespace
+
+Uses::Uses(const network::Network& network) : maker_(network.values.size()), readers_(network.values.size()) {
+  see(network.graph);
+  for (const int output : network.graph.outputs) ++readers_[static_cast<size_t>(output)];
+}
+void Uses::see(const network::Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    for (const int value : node.inputs)
+      if (value != kNone) ++readers_[static_cast<size_t>(value)];
+    for (const int value : node.outputs)
+      if (value != kNone) maker_[static_cast<size_t>(value)] = &node;
+    for (const auto& [name, body] : node.bodies) {
+      see(body);
+      for (const int output : body.outputs) ++readers_[static_cast<size_t>(output)];
+    }
+  }
+}
+
+void apply_scale_rule(LeafScales& s, const Node& node) {
+  for (const Row& row : kRows)
+    if (row.op == node.op && (node.domain.empty() || node.domain == "com.microsoft"))
+      return row.rule(s, node);
+  s.one_all(node);
+}
+
+}  // namespace dws::symmetry

@@ -1,0 +1,68 @@
+// How each operator passes on the factors of one leaf's items.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "symmetry/discovery.h"
+#include "symmetry/scales.h"
+
+namespace dws::symmetry {
+
+// Who makes a value and how many read it.
+class Uses {
+ public:
+  explicit Uses(const network::Network& network);
+  const network::Node* maker(int value) const noexcept { return maker_[static_cast<size_t>(value)]; }
+  int readers(int value) const noexcept { return readers_[static_cast<size_t>(value)]; }
+
+ private:
+  void see(const network::Graph& graph);
+  std::vector<const network::Node*> maker_;
+  std::vector<int> readers_;
+};
+
+class LeafScales {
+ public:
+  struct Place {
+    int axis, unknown;
+  };
+  struct Sine {
+    int in, out;
+    int bias = network::kNone;  // the unknown of the bias that a shift is added to
+    double half_turn = 0;
+  };
+
+  LeafScales(Discovery& d, FactorId leaf);
+  const std::vector<Place>& places(int value);  // the axes along which the leaf lies
+  int at(int value, int axis);                  // the unknown there, or kNone
+  bool touches(const network::Node& node);
+  // kNone on one side: the other is held at 1.
+  void same(int x, int y);
+  void inverse(int x, int y);
+  void one(int x);
+  void one_all(const network::Node& node);
+  void product(int out, int a, int b, bool constant_b);  // out = a b
+  void run(const network::Graph& graph);
+  void settle_products();
+
+  Discovery& discovery() noexcept { return d_; }
+  Unknowns positive, signs;  // of the same numbers
+  std::vector<Sine> sines;
+  const Uses* uses = nullptr;
+
+ private:
+  struct Product {
+    int out, a, b;
+    bool constant_b;
+  };
+  Discovery& d_;
+  FactorId leaf_;
+  std::map<int, std::vector<Place>> places_;
+  std::vector<Product> products_;
+};
+
+// The rule of the node's operator; without one everything is held at 1.
+void apply_scale_rule(LeafScales& s, const network::Node& node);
+
+}  // namespace dws::symmetry

@@ -1,0 +1,231 @@
+#include "symmetry/scales.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numbers>
+#include <optional>
+
+#include "symmetry/scale_rules.h"
+
+namespace dws::symmetry {
+
+using network::kNone;
+using network::Node;
+
+int Unknowns::add() {
+  nodes_.push_back({static_cast<int>(nodes_.size()), 1, false});
+  return nodes_.back().to;
+}
+std::pair<int, int> Unknowns::find(int x) const noexcept {
+  int exponent = 1;
+  while (nodes_[static_cast<size_t>(x)].to != x) {
+    exponent *= nodes_[static_cast<size_t>(x)].exponent;
+    x = nodes_[static_cast<size_t>(x)].to;
+  }
+  return {x, exponent};
+}
+void Unknowns::one(int x) {
+  nodes_[static_cast<size_t>(find(x).first)].one = true;
+}
+bool Unknowns::is_one(int x) const noexcept {
+  return nodes_[static_cast<size_t>(find(x).first)].one;
+}
+void Unknowns::join(int x, int y, int exponent) {
+  const auto [a, ea] = find(x);
+  const auto [b, eb] = find(y);
+  if (a == b) {
+    if (ea != eb * exponent) nodes_[static_cast<size_t>(a)].one = true;  // x = 1/x
+    return;
+  }
+  // x = a^ea, y = b^eb, x = y^exponent  =>  a = b^(ea eb exponent).
+  nodes_[static_cast<size_t>(a)].to = b;
+  nodes_[static_cast<size_t>(a)].exponent = ea * eb * exponent;
+  if (nodes_[static_cast<size_t>(a)].one) nodes_[static_cast<size_t>(b)].one = true;
+}
+
+LeafScales::LeafScales(Discovery& d, FactorId leaf) : d_(d), leaf_(d.factors.root(leaf)) {}
+
+const std::vector<LeafScales::Place>& LeafScales::places(int value) {
+  if (value == kNone || !d_.known(value) || !d_.swept(value)) {
+    static const std::vector<Place> none;
+    return none;
+  }
+  const auto [at, fresh] = places_.try_emplace(value);
+  if (fresh) {
+    const Axes& axes = d_.axes(value);
+    for (size_t a = 0; a < axes.size(); ++a) {
+      const auto leaves = d_.factors.leaves(axes[a]);
+      const auto n = std::ranges::count(leaves, leaf_);
+      if (n == 0) continue;
+      const Place place{static_cast<int>(a), positive.add()};
+      signs.add();
+      at->second.push_back(place);
+      const network::Constant* c = d_.network().constant_of(value);
+      // Where the leaf is met twice on an axis, or the numbers are integers, nothing is scaled.
+      if (n > 1 || (c && !c->floating())) one(place.unknown);
+    }
+  }
+  return at->second;
+}
+int LeafScales::at(int value, int axis) {
+  for (const Place& p : places(value))
+    if (p.axis == axis) return p.unknown;
+  return kNone;
+}
+void LeafScales::one(int x) {
+  if (x == kNone) return;
+  positive.one(x);
+  signs.one(x);
+}
+void LeafScales::one_all(const Node& node) {
+  for (const int value : node.inputs)
+    for (const Place& p : places(value)) one(p.unknown);
+  for (const int value : node.outputs)
+    for (const Place& p : places(value)) one(p.unknown);
+}
+void LeafScales::same(int x, int y) {
+  if (x == kNone || y == kNone) {
+    one(x);
+    one(y);
+    return;
+  }
+  positive.same(x, y);
+  signs.same(x, y);
+}
+void LeafScales::inverse(int x, int y) {
+  if (x == kNone || y == kNone) {
+    one(x);
+    one(y);
+    return;
+  }
+  positive.inverse(x, y);
+  signs.same(x, y);
+}
+void LeafScales::product(int out, int a, int b, bool constant_b) {
+  products_.push_back({out, a, b, constant_b});
+}
+bool LeafScales::touches(const Node& node) {
+  const auto any = [&](int value) { return !places(value).empty(); };
+  return std::ranges::any_of(node.inputs, any) || std::ranges::any_of(node.outputs, any);
+}
+
+// x_out = x_a x_b: where one of the three is 1 the others are tied; where none is, one is held at 1.
+void LeafScales::settle_products() {
+  const auto settle = [](Unknowns& u, const Product& p) {
+    if (u.is_one(p.a))
+      u.same(p.out, p.b);
+    else if (u.is_one(p.b))
+      u.same(p.out, p.a);
+    else if (u.is_one(p.out))
+      u.inverse(p.a, p.b);
+    else
+      return false;
+    return true;
+  };
+  for (Unknowns* u : {&positive, &signs}) {
+    std::vector<Product> open = products_;
+    while (!open.empty()) {
+      const size_t before = open.size();
+      std::erase_if(open, [&](const Product& p) { return settle(*u, p); });
+      if (open.size() < before) continue;
+      u->one(open.front().constant_b ? open.front().b : open.front().a);
+    }
+  }
+}
+
+void LeafScales::run(const network::Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    for (const auto& [name, body] : node.bodies) {
+      run(body);
+      for (const int output : body.outputs)
+        for (const Place& p : places(output)) one(p.unknown);
+    }
+    if (touches(node)) apply_scale_rule(*this, node);
+  }
+}
+
+namespace {
+
+// The unknowns of one group's tensors, gathered by class.
+class Emission {
+ public:
+  Emission(Discovery& d, LeafScales& scales, const Spec& spec, NetworkGroup& group)
+      : scales_(scales), group_(group) {
+    std::map<int, int> value_of_constant;
+    for (size_t v = 0; v < d.network().values.size(); ++v)
+      if (const int c = d.network().values[v].constant; c != kNone)
+        value_of_constant[c] = static_cast<int>(v);
+    for (size_t m = 0; m < group.members.size(); ++m) {
+      const Member& member = group.members[m];
+      const int value = value_of_constant.at(spec.tensors[static_cast<size_t>(member.tensor)].constant);
+      unknown_.push_back(scales.at(value, member.axis));
+    }
+  }
+  std::map<int, std::vector<Scaling::Part>> classes(const Unknowns& u) const {
+    std::map<int, std::vector<Scaling::Part>> found;
+    for (size_t m = 0; m < unknown_.size(); ++m)
+      if (unknown_[m] != kNone && !u.is_one(unknown_[m])) {
+        const auto [c, exponent] = u.find(unknown_[m]);
+        found[c].push_back({static_cast<int>(m), exponent});
+      }
+    return found;
+  }
+  int member_of(int unknown) const {
+    const auto at = std::ranges::find(unknown_, unknown);
+    return at == unknown_.end() ? kNone : static_cast<int>(at - unknown_.begin());
+  }
+
+  void emit() {
+    for (auto& [c, parts] : classes(scales_.positive)) group_.scales.push_back({parts});
+    // Sines: the sign of what goes in and of what comes out, the second free where half turns make up for it.
+    Unknowns& u = scales_.signs;
+    for (const auto& sine : scales_.sines)
+      if (sine.bias == kNone || member_of(sine.bias) == kNone) u.same(sine.in, sine.out);
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const auto& sine : scales_.sines)
+        if (u.is_one(sine.out) && !u.is_one(sine.in)) {
+          u.one(sine.in);
+          changed = true;
+        }
+    }
+    const auto outgoing = classes(u);
+    std::map<int, Phase> phases;
+    for (const auto& sine : scales_.sines) {
+      const int c = u.find(sine.out).first;
+      if (u.is_one(sine.out) || c == u.find(sine.in).first || !outgoing.contains(c)) continue;
+      Phase& phase = phases[c];
+      phase.shifts.push_back({member_of(sine.bias), sine.half_turn});
+      phase.negated = outgoing.at(c);
+    }
+    for (auto& [c, phase] : phases) group_.phases.push_back(std::move(phase));
+    for (const auto& sine : scales_.sines) u.same(sine.in, sine.out);
+    for (auto& [c, parts] : classes(u)) group_.signs.push_back({parts});
+  }
+
+ private:
+  LeafScales& scales_;
+  NetworkGroup& group_;
+  std::vector<int> unknown_;
+};
+
+}  // namespace
+
+void add_scales(Discovery& d, const std::vector<FactorId>& leaf_of_group, Spec& spec) {
+  const Uses uses(d.network());
+  for (size_t g = 0; g < spec.groups.size(); ++g) {
+    if (spec.groups[g].fixed) continue;
+    LeafScales scales(d, leaf_of_group[g]);
+    scales.uses = &uses;
+    scales.run(d.network().graph);
+    for (const Discovery::Copy& copy : d.copies()) {
+      const int a = scales.at(copy.a, copy.axis_a), b = scales.at(copy.b, copy.axis_b);
+      if (a != kNone || b != kNone) scales.same(a, b);
+    }
+    scales.settle_products();
+    Emission(d, scales, spec, spec.groups[g]).emit();
+  }
+}
+
+}  // namespace dws::symmetry
