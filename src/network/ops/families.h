@@ -15,5 +15,15 @@ struct OperatorRow {
 };
 
 std::span<const OperatorRow> elementwise_operators();
+std::span<const OperatorRow> broadcast_operators();
+std::span<const OperatorRow> product_operators();
+std::span<const OperatorRow> convolution_operators();
+std::span<const OperatorRow> norm_operators();
+std::span<const OperatorRow> reduction_operators();
+std::span<const OperatorRow> movement_operators();
+std::span<const OperatorRow> cut_operators();
+std::span<const OperatorRow> recurrent_operators();
+std::span<const OperatorRow> quantise_operators();
+std::span<const OperatorRow> control_operators();
 
 }  // namespace dws::network

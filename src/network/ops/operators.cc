@@ -13,7 +13,10 @@ using Table = std::map<std::pair<std::string_view, std::string_view>, Operator>;
 const Table& table() {
   static const Table all = [] {
     Table t;
-    for (const auto family : {elementwise_operators()})
+    for (const auto family :
+         {elementwise_operators(), broadcast_operators(), product_operators(), convolution_operators(),
+          norm_operators(), reduction_operators(), movement_operators(), cut_operators(),
+          recurrent_operators(), quantise_operators(), control_operators()})
       for (const OperatorRow& row : family) t.emplace(std::pair{row.domain, row.op}, row.run);
     return t;
   }();

@@ -1,0 +1,208 @@
+// MatMul, Gemm, Einsum.
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "core/shape.h"
+#include "core/text.h"
+#include "network/ops/broadcast.h"
+#include "network/ops/families.h"
+#include "network/ops/gemm.h"
+
+namespace dws::network {
+namespace {
+
+std::vector<double> transposed(const double* x, int64_t rows, int64_t columns) {
+  std::vector<double> y(static_cast<size_t>(rows * columns));
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) y[static_cast<size_t>(c * rows + r)] = x[r * columns + c];
+  return y;
+}
+
+// numpy's rule: a vector is a row on the left and a column on the right, leading axes are stretched.
+void product(Context& c, const Array& a, const Array& b, bool turn_a, bool turn_b, double alpha) {
+  c.require(a.real() && b.real() && a.type == b.type, "expected two inputs of one floating point type");
+  if (a.dims.empty() || b.dims.empty()) c.fail("expected at least one axis");
+  std::vector<int64_t> da = a.dims, db = b.dims;
+  const bool row = da.size() == 1, column = db.size() == 1;
+  if (row) da.insert(da.begin(), 1);
+  if (column) db.push_back(1);
+  if (turn_a && !row) std::swap(da[da.size() - 1], da[da.size() - 2]);
+  if (turn_b && !column) std::swap(db[db.size() - 1], db[db.size() - 2]);
+  const int64_t m = da[da.size() - 2], k = da.back(), n = db.back();
+  if (k != db[db.size() - 2])
+    c.fail(text("a product of shapes {} and {}", shape_text(a.dims), shape_text(b.dims)));
+  const std::vector<int64_t> batch_a(da.begin(), da.end() - 2), batch_b(db.begin(), db.end() - 2);
+  const std::vector<int64_t> batch = broadcast_dims(c, batch_a, batch_b);
+  std::vector<int64_t> dims = batch;
+  if (!row) dims.push_back(m);
+  if (!column) dims.push_back(n);
+  Array& y = c.make(0, a.type, dims);
+  if (!c.computing()) return;
+  Stretched p(batch_a, batch), q(batch_b, batch);
+  const int64_t products = elements(batch);
+  for (int64_t i = 0; i < products; ++i, p.next(), q.next()) {
+    const double *x = a.reals.data() + p.at() * m * k, *w = b.reals.data() + q.at() * k * n;
+    std::vector<double> turned_x, turned_w;
+    if (turn_a && !row) {
+      turned_x = transposed(x, k, m);
+      x = turned_x.data();
+    }
+    if (turn_b && !column) {
+      turned_w = transposed(w, n, k);
+      w = turned_w.data();
+    }
+    gemm_add(m, n, k, x, k, w, n, y.reals.data() + i * m * n, n);
+  }
+  if (alpha != 1)
+    for (double& v : y.reals) v *= alpha;
+}
+void matmul(Context& c) {
+  const Array &a = c.in(0), &b = c.in(1);
+  if (a.real()) return product(c, a, b, false, false, 1);
+  // Integers: a product of doubles is exact up to 2^53.
+  c.require(!b.real() && a.type == b.type, "expected two inputs of one type");
+  c.fail(ErrorKind::mismatch, "products of integers cannot be run");
+}
+void fused_matmul(Context& c) {
+  if (c.node().attr_int("transBatchA", 0) || c.node().attr_int("transBatchB", 0))
+    c.fail(ErrorKind::mismatch, "transposed batches cannot be run");
+  product(c, c.in(0), c.in(1), c.node().attr_int("transA", 0), c.node().attr_int("transB", 0),
+          c.node().attr_float("alpha", 1));
+}
+
+void gemm(Context& c) {
+  const Array &a = c.in(0), &b = c.in(1);
+  c.require(a.real() && b.real() && a.rank() == 2 && b.rank() == 2,
+            "expected two matrices of floating point numbers");
+  const bool turn_a = c.node().attr_int("transA", 0), turn_b = c.node().attr_int("transB", 0);
+  const double alpha = c.node().attr_float("alpha", 1), beta = c.node().attr_float("beta", 1);
+  const int64_t m = a.dims[turn_a ? 1 : 0], k = a.dims[turn_a ? 0 : 1], n = b.dims[turn_b ? 0 : 1];
+  if (k != b.dims[turn_b ? 1 : 0])
+    c.fail(text("a product of shapes {} and {}", shape_text(a.dims), shape_text(b.dims)));
+  Array& y = c.make(0, a.type, {m, n});
+  if (c.has(2) && broadcast_dims(c, y.dims, c.in(2).dims) != y.dims)
+    c.fail(text("C has shape {}, expected one that stretches to {}", shape_text(c.in(2).dims),
+                shape_text(y.dims)));
+  if (!c.computing()) return;
+  const std::vector<double> x = turn_a ? transposed(a.reals.data(), k, m) : std::vector<double>();
+  const std::vector<double> w = turn_b ? transposed(b.reals.data(), n, k) : std::vector<double>();
+  gemm_add(m, n, k, turn_a ? x.data() : a.reals.data(), k, turn_b ? w.data() : b.reals.data(), n,
+           y.reals.data(), n);
+  for (double& v : y.reals) v *= alpha;
+  if (!c.has(2)) return;
+  Stretched at(c.in(2).dims, y.dims);
+  for (double& v : y.reals) {
+    v += beta * c.in(2).reals[static_cast<size_t>(at.at())];
+    at.next();
+  }
+}
+
+// Labels of one operand; axes under an ellipsis have negative ones, counted from the last.
+std::vector<int> labels_of(std::string_view part, int rank) {
+  const auto letters = static_cast<int>(std::ranges::count_if(part, [](char ch) { return ch != '.'; }));
+  std::vector<int> labels;
+  bool dots = false;
+  for (const char ch : part) {
+    if (ch != '.')
+      labels.push_back(ch);
+    else if (!dots) {
+      dots = true;
+      for (int k = rank - letters; k > 0; --k) labels.push_back(-k);
+    }
+  }
+  return labels;
+}
+
+// The plain definition: a loop over all labels. Slow, and the judge of faster ones.
+void einsum(Context& c) {
+  std::string equation = c.node().attr_string("equation", "");
+  std::erase(equation, ' ');
+  const size_t arrow = equation.find("->");
+  std::vector<std::vector<int>> operands;
+  std::map<int, int64_t> extent;
+  std::map<int, int> times;
+  int widest = 0, input = 0;
+  for (std::string_view left = std::string_view(equation).substr(0, arrow);;) {
+    const size_t comma = left.find(',');
+    const Array& x = c.in(input++);
+    c.require(x.real(), "expected floating point numbers");
+    operands.push_back(labels_of(left.substr(0, comma), x.rank()));
+    if (static_cast<int>(operands.back().size()) != x.rank())
+      c.fail(text("'{}' does not fit its inputs", escaped(equation)));
+    for (size_t k = 0; k < operands.back().size(); ++k) {
+      const int label = operands.back()[k];
+      widest = std::max(widest, -label);
+      ++times[label];
+      int64_t& e = extent.emplace(label, 1).first->second;
+      if (e != 1 && x.dims[k] != 1 && e != x.dims[k])
+        c.fail(text("'{}': sizes {} and {} do not fit", escaped(equation), e, x.dims[k]));
+      if (e == 1) e = x.dims[k];
+    }
+    if (comma == std::string_view::npos) break;
+    left.remove_prefix(comma + 1);
+  }
+  std::vector<int> out;
+  if (arrow != std::string::npos) {
+    const std::string_view right = std::string_view(equation).substr(arrow + 2);
+    const auto letters = static_cast<int>(std::ranges::count_if(right, [](char ch) { return ch != '.'; }));
+    out = labels_of(right, letters + (right.find('.') == std::string_view::npos ? 0 : widest));
+  } else {
+    for (int k = widest; k > 0; --k) out.push_back(-k);
+    for (const auto& [label, n] : times)
+      if (label > 0 && n == 1) out.push_back(label);
+  }
+  std::vector<int64_t> dims;
+  for (const int label : out) {
+    if (!extent.contains(label)) c.fail(text("'{}': an output label without input", escaped(equation)));
+    dims.push_back(extent[label]);
+  }
+  Array& y = c.make(0, c.in(0).type, dims);
+  if (!c.computing()) return;
+  // All labels: the output's outside, the summed ones inside.
+  std::vector<int> labels = out;
+  for (const auto& [label, n] : extent)
+    if (std::ranges::find(out, label) == out.end()) labels.push_back(label);
+  std::vector<int64_t> all;
+  for (const int label : labels) all.push_back(extent[label]);
+  const int64_t total = elements(all);
+  std::vector<std::vector<int64_t>> strides(operands.size(), std::vector<int64_t>(labels.size(), 0));
+  for (size_t o = 0; o < operands.size(); ++o) {
+    int64_t stride = 1;
+    const Array& x = c.in(static_cast<int>(o));
+    for (size_t k = operands[o].size(); k-- > 0;) {
+      const auto at = std::ranges::find(labels, operands[o][k]) - labels.begin();
+      if (x.dims[k] != 1) strides[o][static_cast<size_t>(at)] += stride;
+      stride *= x.dims[k];
+    }
+  }
+  std::vector<int64_t> index(labels.size(), 0), at(operands.size(), 0);
+  const int64_t summed = y.size() > 0 ? total / y.size() : 0;
+  for (int64_t i = 0; i < total; ++i) {
+    double term = 1;
+    for (size_t o = 0; o < operands.size(); ++o)
+      term *= c.in(static_cast<int>(o)).reals[static_cast<size_t>(at[o])];
+    y.reals[static_cast<size_t>(i / summed)] += term;
+    for (size_t axis = labels.size(); axis-- > 0;) {
+      for (size_t o = 0; o < operands.size(); ++o) at[o] += strides[o][axis];
+      if (++index[axis] < all[axis]) break;
+      for (size_t o = 0; o < operands.size(); ++o) at[o] -= strides[o][axis] * all[axis];
+      index[axis] = 0;
+    }
+  }
+}
+
+constexpr OperatorRow kRows[] = {
+    {"MatMul", matmul},
+    {"Gemm", gemm},
+    {"Einsum", einsum},
+    {"FusedMatMul", fused_matmul, "com.microsoft"},
+};
+
+}  // namespace
+
+std::span<const OperatorRow> product_operators() {
+  return kRows;
+}
+
+}  // namespace dws::network
