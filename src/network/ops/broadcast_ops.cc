@@ -155,15 +155,17 @@ void where(Context& c) {
       y.ints[to] = (first ? a : b).ints[from];
   }
 }
-// The slope is stretched to the input; before operator set 9 it stands along the channels.
+// The slope is stretched to the input; before operator set 7 it stands along the channels.
 void prelu(Context& c) {
   const Array &x = c.in(0), &slope = c.in(1);
   c.require(x.real() && slope.real(), "expected floating point numbers");
   std::vector<int64_t> stretched = slope.dims;
+  if (slope.rank() == 1 && c.version() < 7 && x.rank() > 2)
+    stretched.resize(static_cast<size_t>(x.rank()) - 1, 1);
   if (broadcast_dims(c, x.dims, stretched) != x.dims) c.fail("the slope is larger than the input");
   Array& y = c.make(0, x.type, x.dims);
   if (!c.computing()) return;
-  Stretched at(slope.dims, x.dims);
+  Stretched at(stretched, x.dims);
   for (size_t i = 0; i < y.reals.size(); ++i, at.next())
     y.reals[i] = x.reals[i] < 0 ? slope.reals[static_cast<size_t>(at.at())] * x.reals[i] : x.reals[i];
 }

@@ -192,11 +192,29 @@ void gather_nd(Context& c) {
     for (int64_t k = 0; k < inner; ++k) copy_item(x, from + k, y, t * inner + k);
   }
 }
-// Rows are replaced; sums and the like of several are not run.
+// Rows are replaced, or added to and the like.
+void combine(const std::string& how, const Array& x, int64_t from, Array& y, int64_t to) {
+  const auto f = static_cast<size_t>(from), t = static_cast<size_t>(to);
+  const auto apply = [&](auto& a, auto b) {
+    if (how == "add")
+      a += b;
+    else if (how == "mul")
+      a *= b;
+    else if (how == "max")
+      a = std::max(a, b);
+    else if (how == "min")
+      a = std::min(a, b);
+    else
+      a = b;
+  };
+  if (y.real())
+    apply(y.reals[t], x.reals[f]);
+  else
+    apply(y.ints[t], x.ints[f]);
+}
 void scatter_nd(Context& c) {
   const Array &x = c.in(0), &at = c.in(1), &updates = c.in(2);
-  if (c.node().attr_string("reduction", "none") != "none")
-    c.fail(ErrorKind::mismatch, "reductions cannot be run");
+  const std::string how = c.node().attr_string("reduction", "none");
   c.require(!at.real() && at.rank() >= 1 && updates.type == x.type,
             "expected integer indices and updates of the input's type");
   const int64_t depth = at.dims.back();
@@ -213,7 +231,7 @@ void scatter_nd(Context& c) {
     for (int64_t k = 0; k < depth; ++k)
       to += strides[static_cast<size_t>(k)] *
             row_of(c, at.ints[static_cast<size_t>(t * depth + k)], x.dims[static_cast<size_t>(k)]);
-    for (int64_t k = 0; k < inner; ++k) copy_item(updates, t * inner + k, y, to + k);
+    for (int64_t k = 0; k < inner; ++k) combine(how, updates, t * inner + k, y, to + k);
   }
 }
 

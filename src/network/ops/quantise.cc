@@ -69,8 +69,9 @@ void dequantize_linear(Context& c) {
         static_cast<double>(x.ints[static_cast<size_t>(i)] - zero_at(c, 2, s)) * scale.reals[s];
   }
 }
-int64_t quantised(double x, double scale, int64_t zero, Bounds b) {
-  const double v = std::nearbyint(x / scale) + static_cast<double>(zero);
+// Where a quotient falls between two integers is decided in the type of the numbers, as the standard has it.
+int64_t quantised(OnnxType type, double x, double scale, int64_t zero, Bounds b) {
+  const double v = std::nearbyint(round_to(type, x / scale)) + static_cast<double>(zero);
   return static_cast<int64_t>(
       std::clamp(v == v ? v : 0.0, static_cast<double>(b.low), static_cast<double>(b.high)));
 }
@@ -86,7 +87,7 @@ void quantize_linear(Context& c) {
   for (int64_t i = 0; i < y.size(); ++i) {
     const size_t s = scales.at(i);
     y.ints[static_cast<size_t>(i)] =
-        quantised(x.reals[static_cast<size_t>(i)], scale.reals[s], zero_at(c, 2, s), b);
+        quantised(x.type, x.reals[static_cast<size_t>(i)], scale.reals[s], zero_at(c, 2, s), b);
   }
 }
 // One scale for all numbers, so that 0 and the extremes are held by 8 bits.
@@ -104,8 +105,9 @@ void dynamic_quantize_linear(Context& c) {
   }
   const double s = round_to(x.type, high > low ? (high - low) / 255 : 1);
   scale.reals[0] = s;
-  zero.ints[0] = quantised(-low, s, 0, {0, 255});
-  for (size_t i = 0; i < y.ints.size(); ++i) y.ints[i] = quantised(x.reals[i], s, zero.ints[0], {0, 255});
+  zero.ints[0] = quantised(x.type, -low, s, 0, {0, 255});
+  for (size_t i = 0; i < y.ints.size(); ++i)
+    y.ints[i] = quantised(x.type, x.reals[i], s, zero.ints[0], {0, 255});
 }
 
 void matmul_integer(Context& c) {

@@ -150,8 +150,8 @@ void over_axis(Context& c, const Line& line) {
   const Array& x = c.in(0);
   c.require(x.real(), "expected floating point numbers");
   const bool old = c.version() < 13;
-  const int axis =
-      x.rank() == 0 ? 0 : c.axis(c.node().attr_int("axis", old ? 1 : -1), x.rank() + (old ? 1 : 0));
+  const int64_t named = c.node().attr_int("axis", old ? 1 : -1);
+  const int axis = x.rank() == 0 || (old && named == x.rank()) ? x.rank() : c.axis(named, x.rank());
   Array& y = c.make(0, x.type, x.dims);
   if (!c.computing()) return;
   along(around(x, axis, old), x.reals, y.reals, line);

@@ -19,7 +19,24 @@ namespace fs = std::filesystem;
 const fs::path kData = "/usr/share/libonnx-testdata/data";
 
 // Cases of a covered operator that are left out, each with its reason.
-const std::map<std::string, std::string> kLeftOut = {};
+const std::map<std::string, std::string> kLeftOut = {
+    {"test_batchnorm_epsilon_training_mode", "training"},
+    {"test_batchnorm_example_training_mode", "training"},
+    {"test_training_dropout", "training"},
+    {"test_training_dropout_default", "training"},
+    {"test_training_dropout_default_mask", "training"},
+    {"test_training_dropout_mask", "training"},
+    {"test_cast_BFLOAT16_to_FLOAT", "the data calls bfloat16 UINT16"},
+    {"test_cast_FLOAT_to_BFLOAT16", "the data calls bfloat16 UINT16"},
+    {"test_castlike_BFLOAT16_to_FLOAT", "the data calls bfloat16 UINT16"},
+    {"test_castlike_BFLOAT16_to_FLOAT_expanded", "the data calls bfloat16 UINT16"},
+    {"test_castlike_FLOAT_to_BFLOAT16", "the data calls bfloat16 UINT16"},
+    {"test_castlike_FLOAT_to_BFLOAT16_expanded", "the data calls bfloat16 UINT16"},
+    {"test_identity_opt", "an optional, no tensor"},
+    {"test_identity_sequence", "a sequence, no tensor"},
+    {"test_maxpool_2d_uint8", "refused: pooling of integers"},
+    {"test_maxpool_with_argmax_2d_precomputed_pads", "refused: indices of maxima"},
+    {"test_maxpool_with_argmax_2d_precomputed_strides", "refused: indices of maxima"}};
 
 std::string read_all(const fs::path& path) {
   std::ifstream f(path, std::ios::binary);
@@ -52,7 +69,7 @@ std::string difference(const Array& got, const Array& expected) {
            ::testing::PrintToString(expected.dims);
   if (!got.known()) return "no numbers";
   const bool half = got.type == OnnxType::f16 || got.type == OnnxType::bf16;
-  const double relative = half ? 2e-3 : 1e-4, absolute = half ? 2e-3 : 1e-6;
+  const double relative = half ? 2e-3 : 1e-3, absolute = half ? 2e-3 : 1e-6;
   for (size_t i = 0; i < got.reals.size(); ++i) {
     const double a = got.reals[i], b = expected.reals[i];
     if (std::isnan(a) && std::isnan(b)) continue;
@@ -163,7 +180,7 @@ TEST(Conformance, StandardTestData) {
               << (count.passed == count.of ? "\n" : "  <--\n");
   std::cout << passed << " cases passed, " << kLeftOut.size() << " left out, " << not_covered
             << " of operators not covered\n";
-  EXPECT_GE(passed, 20);
+  EXPECT_GE(passed, 700);
 }
 
 }  // namespace
