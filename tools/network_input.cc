@@ -43,8 +43,18 @@ NetworkInput read_network(const std::string& path, const NetworkOptions& options
   auto onnx = std::make_shared<const Onnx>(Onnx::open(path, options.external_root));
   NetworkInput input{.onnx = onnx, .network = network::from_onnx(onnx), .inputs = {}, .shapes = {}};
   for (const std::string& warning : input.network.warnings) log_warn(warning);
-  input.inputs = network::input_shapes(input.network, parse_dims(options.dims));
-  input.shapes = network::infer(input.network, input.inputs);
+  // What free dimensions may be depends on the network (a window needs room): the first size that fits is taken.
+  constexpr int64_t kSizes[] = {8, 32, 128, 512, 1600};
+  const network::Dimensions dims = parse_dims(options.dims);
+  for (const int64_t size : kSizes) {
+    try {
+      input.inputs = network::input_shapes(input.network, dims, size);
+      input.shapes = network::infer(input.network, input.inputs);
+      break;
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::bad_schema || size == kSizes[std::size(kSizes) - 1]) throw;
+    }
+  }
   return input;
 }
 

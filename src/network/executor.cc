@@ -9,7 +9,7 @@
 namespace dws::network {
 namespace {
 
-constexpr int64_t kFirstFree = 2, kOtherFree = 8;
+constexpr int64_t kFirstFree = 2;
 
 // Calls visit(node) for every node, those of inner graphs too.
 template <class Visit>
@@ -165,7 +165,7 @@ std::vector<ArrayPtr> infer(const Network& network, const std::vector<ArrayPtr>&
   return frame.take();
 }
 
-std::vector<ArrayPtr> input_shapes(const Network& network, const Dimensions& given) {
+std::vector<ArrayPtr> input_shapes(const Network& network, const Dimensions& given, int64_t otherwise) {
   Dimensions unused = given;
   std::vector<ArrayPtr> shapes;
   for (const int input : network.graph.inputs) {
@@ -182,7 +182,7 @@ std::vector<ArrayPtr> input_shapes(const Network& network, const Dimensions& giv
         a.dims[axis] = at->second;
         unused.erase(symbol);
       } else {
-        a.dims[axis] = axis == 0 ? kFirstFree : kOtherFree;
+        a.dims[axis] = axis == 0 ? kFirstFree : otherwise;
       }
     }
     shapes.push_back(std::make_shared<const Array>(std::move(a)));

@@ -44,8 +44,8 @@ using Dimensions = std::map<std::string, int64_t>;
 // `inputs`: for each of network.graph.inputs an array without numbers.
 std::vector<ArrayPtr> infer(const Network& network, const std::vector<ArrayPtr>& inputs);
 
-// Type and shape of each input: free dimensions from `dims`; where it says nothing, 2 along the first axis, else 8;
+// Type and shape of each input: free dimensions from `dims`; where it says nothing, 2 along the first axis, else `otherwise`;
 // an input of unknown rank is refused. Throws Error{usage} for a name that no input has.
-std::vector<ArrayPtr> input_shapes(const Network& network, const Dimensions& dims);
+std::vector<ArrayPtr> input_shapes(const Network& network, const Dimensions& dims, int64_t otherwise);
 
 }  // namespace dws::network

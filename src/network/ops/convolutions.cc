@@ -19,38 +19,80 @@ int64_t product_of(const std::vector<int64_t>& v) {
   return n;
 }
 
+// y (N, M, ...) of x (N, C, ...) and w (M, C / group, ...): both as doubles, so that integers below 2^53 are summed exactly.
+struct Convolution {
+  int64_t groups, channels, filters;
+  Windows win;
+  std::vector<int64_t> dims;
+
+  Convolution(const Context& c, const Array& x, const Array& w)
+      : groups(c.node().attr_int("group", 1)), channels(0), filters(0) {
+    c.require(x.rank() >= 3 && w.rank() == x.rank(), "expected (N, C, ...) and (M, C / group, ...)");
+    channels = x.dims[1];
+    filters = w.dims[0];
+    if (groups < 1 || channels % groups || filters % groups || w.dims[1] != channels / groups)
+      c.fail(text("a convolution of {} by {} in {} groups", shape_text(x.dims), shape_text(w.dims), groups));
+    win = windows(c, x.dims, {w.dims.begin() + 2, w.dims.end()});
+    dims = {x.dims[0], filters};
+    dims.insert(dims.end(), win.out.begin(), win.out.end());
+  }
+  // Numbers in the padding are 0. Adds to y.
+  void run(const double* x, const double* w, double* y) const {
+    const int64_t places = product_of(win.out), kernel = product_of(win.kernel),
+                  in_places = product_of(win.in);
+    const int64_t cin = channels / groups, cout = filters / groups;
+    const std::vector<int64_t> from = win.table();  // (kernel, places)
+    std::vector<double> columns(static_cast<size_t>(cin * kernel * places));
+    for (int64_t n = 0; n < dims[0]; ++n)
+      for (int64_t g = 0; g < groups; ++g) {
+        const double* in = x + (n * channels + g * cin) * in_places;
+        parallel_for(cin, [&](int64_t ch) {
+          for (int64_t k = 0; k < kernel * places; ++k) {
+            const int64_t at = from[static_cast<size_t>(k)];
+            columns[static_cast<size_t>(ch * kernel * places + k)] = at < 0 ? 0 : in[ch * in_places + at];
+          }
+        });
+        gemm_add(cout, places, cin * kernel, w + g * cout * cin * kernel, cin * kernel, columns.data(),
+                 places, y + (n * filters + g * cout) * places, places);
+      }
+  }
+};
+
 void conv(Context& c) {
   const Array &x = c.in(0), &w = c.in(1);
   c.require(x.real() && w.real(), "expected floating point numbers");
-  c.require(x.rank() >= 3 && w.rank() == x.rank(), "expected (N, C, ...) and (M, C / group, ...)");
-  const int64_t groups = c.node().attr_int("group", 1), channels = x.dims[1], filters = w.dims[0];
-  if (groups < 1 || channels % groups || filters % groups || w.dims[1] != channels / groups)
-    c.fail(text("a convolution of {} by {} in {} groups", shape_text(x.dims), shape_text(w.dims), groups));
-  const Windows win = windows(c, x.dims, {w.dims.begin() + 2, w.dims.end()});
-  std::vector<int64_t> dims = {x.dims[0], filters};
-  dims.insert(dims.end(), win.out.begin(), win.out.end());
-  Array& y = c.make(0, x.type, dims);
-  if (c.has(2)) c.require(c.in(2).real() && c.in(2).size() == filters, "bias: one number a filter");
-  if (!c.computing()) return;
-  const int64_t places = product_of(win.out), kernel = product_of(win.kernel), in_places = product_of(win.in);
-  const int64_t cin = channels / groups, cout = filters / groups;
-  const std::vector<int64_t> from = win.table();  // (kernel, places)
-  std::vector<double> columns(static_cast<size_t>(cin * kernel * places));
-  for (int64_t n = 0; n < x.dims[0]; ++n)
-    for (int64_t g = 0; g < groups; ++g) {
-      const double* in = x.reals.data() + (n * channels + g * cin) * in_places;
-      parallel_for(cin, [&](int64_t ch) {
-        for (int64_t k = 0; k < kernel * places; ++k) {
-          const int64_t at = from[static_cast<size_t>(k)];
-          columns[static_cast<size_t>(ch * kernel * places + k)] = at < 0 ? 0 : in[ch * in_places + at];
-        }
-      });
-      gemm_add(cout, places, cin * kernel, w.reals.data() + g * cout * cin * kernel, cin * kernel,
-               columns.data(), places, y.reals.data() + (n * filters + g * cout) * places, places);
-    }
+  const Convolution convolution(c, x, w);
+  Array& y = c.make(0, x.type, convolution.dims);
   if (c.has(2))
-    for (size_t i = 0; i < y.reals.size(); ++i)
-      y.reals[i] += c.in(2).reals[i / static_cast<size_t>(places) % static_cast<size_t>(filters)];
+    c.require(c.in(2).real() && c.in(2).size() == convolution.filters, "bias: one number a filter");
+  if (!c.computing()) return;
+  convolution.run(x.reals.data(), w.reals.data(), y.reals.data());
+  if (!c.has(2)) return;
+  const auto places = static_cast<size_t>(product_of(convolution.win.out)),
+             filters = static_cast<size_t>(convolution.filters);
+  for (size_t i = 0; i < y.reals.size(); ++i) y.reals[i] += c.in(2).reals[i / places % filters];
+}
+
+// Less the zero points; those of the weight may be one a filter.
+void conv_integer(Context& c) {
+  const Array &x = c.in(0), &w = c.in(1);
+  c.require(!x.real() && !w.real(), "expected integers");
+  const Convolution convolution(c, x, w);
+  Array& y = c.make(0, OnnxType::i32, convolution.dims);
+  for (int i : {2, 3})
+    if (c.has(i))
+      c.require(!c.in(i).real() && (c.in(i).size() == 1 || (i == 3 && c.in(i).size() == convolution.filters)),
+                "zero points do not fit");
+  if (!c.computing()) return;
+  std::vector<double> a(x.ints.begin(), x.ints.end()), b(w.ints.begin(), w.ints.end()), sums(y.ints.size());
+  if (c.has(2))
+    for (double& v : a) v -= static_cast<double>(c.in(2).ints[0]);
+  const size_t each = b.size() / std::max<size_t>(static_cast<size_t>(convolution.filters), 1);
+  if (c.has(3))
+    for (size_t i = 0; i < b.size(); ++i)
+      b[i] -= static_cast<double>(c.in(3).ints[c.in(3).size() == 1 ? 0 : i / each]);
+  convolution.run(a.data(), b.data(), sums.data());
+  for (size_t i = 0; i < sums.size(); ++i) y.ints[i] = wrap_to(OnnxType::i32, static_cast<int64_t>(sums[i]));
 }
 
 // The transpose of a convolution from y to x: every input number is spread over its window.
@@ -177,6 +219,7 @@ void global_max(Context& c) {
 
 constexpr OperatorRow kRows[] = {
     {"Conv", conv},
+    {"ConvInteger", conv_integer},
     {"ConvTranspose", conv_transpose},
     {"MaxPool", max_pool},
     {"AveragePool", average_pool},

@@ -25,5 +25,6 @@ std::span<const OperatorRow> cut_operators();
 std::span<const OperatorRow> recurrent_operators();
 std::span<const OperatorRow> quantise_operators();
 std::span<const OperatorRow> control_operators();
+std::span<const OperatorRow> resize_operators();
 
 }  // namespace dws::network
