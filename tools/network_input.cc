@@ -1,6 +1,7 @@
 #include "network_input.h"
 
 #include <charconv>
+#include <cmath>
 #include <map>
 
 #include "core/error.h"
@@ -13,28 +14,59 @@
 namespace dws::tools {
 namespace {
 
-network::Dimensions parse_dims(const std::vector<std::string>& given) {
-  network::Dimensions dims;
+// "NAME=NUMBER" as given with `option`.
+std::map<std::string, double> parse_pairs(const std::vector<std::string>& given, const char* option) {
+  std::map<std::string, double> pairs;
   for (const std::string& word : given) {
-    const size_t equals = word.find('=');
-    int64_t n = 0;
+    const size_t equals = word.rfind('=');
+    double n = 0;
     const char* end = word.data() + word.size();
-    const auto parsed = equals == std::string::npos
+    const auto parsed = equals == std::string::npos || equals == 0
                             ? std::from_chars_result{nullptr, std::errc::invalid_argument}
                             : std::from_chars(word.data() + equals + 1, end, n);
-    if (parsed.ec != std::errc() || parsed.ptr != end || n < 1 || equals == 0)
-      throw Error(ErrorKind::usage, text("--dim {}: expected NAME=N with N of at least 1", word));
-    dims[word.substr(0, equals)] = n;
+    if (parsed.ec != std::errc() || parsed.ptr != end || !std::isfinite(n))
+      throw Error(ErrorKind::usage, text("{} {}: expected NAME=NUMBER", option, escaped(word)));
+    pairs[word.substr(0, equals)] = n;
   }
-  return dims;
+  return pairs;
+}
+int64_t parse_size(std::string_view word, const char* option, const std::string& all) {
+  int64_t n = 0;
+  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), n);
+  if (parsed.ec != std::errc() || parsed.ptr != word.data() + word.size() || n < 1 || n > 1'000'000'000'000)
+    throw Error(ErrorKind::usage, text("{} {}: expected sizes of at least 1", option, escaped(all)));
+  return n;
+}
+network::InputShapes parse_shapes(const NetworkOptions& options) {
+  network::InputShapes shapes;
+  for (const auto& [given, option] :
+       {std::pair(&options.dims, "--dim"), std::pair(&options.shapes, "--shape")})
+    for (const std::string& word : *given) {
+      const size_t equals = word.rfind('=');
+      if (equals == std::string::npos || equals == 0)
+        throw Error(ErrorKind::usage, text("{} {}: expected NAME=SIZE", option, escaped(word)));
+      const std::string name = word.substr(0, equals);
+      if (given == &options.dims) {
+        shapes.dimensions[name] = parse_size(word.substr(equals + 1), option, word);
+        continue;
+      }
+      for (const std::string& size : split(std::string_view(word).substr(equals + 1), 'x'))
+        shapes.whole[name].push_back(parse_size(size, option, word));
+    }
+  return shapes;
 }
 
 }  // namespace
 
+void add_input_options(CLI::App& verb, NetworkOptions& options) {
+  verb.add_option("--set", options.set,
+                  "NAME=NUMBER: an input that is this number everywhere, instead of random ones");
+}
 void add_network_options(CLI::App& verb, NetworkOptions& options) {
   verb.add_option("--dim", options.dims,
                   "NAME=N: what a free dimension of the inputs is taken for (else 2 along the first axis, 8 "
                   "along others)");
+  verb.add_option("--shape", options.shapes, "NAME=2x3x4: the shape that an input is taken for");
   verb.add_option("--external-data-root", options.external_root,
                   "folder of an ONNX model's external data, when it is not the model's own");
 }
@@ -45,10 +77,11 @@ NetworkInput read_network(const std::string& path, const NetworkOptions& options
   for (const std::string& warning : input.network.warnings) log_warn(warning);
   // What free dimensions may be depends on the network (a window needs room): the first size that fits is taken.
   constexpr int64_t kSizes[] = {8, 32, 128, 512, 1600};
-  const network::Dimensions dims = parse_dims(options.dims);
+  network::InputShapes shapes = parse_shapes(options);
   for (const int64_t size : kSizes) {
     try {
-      input.inputs = network::input_shapes(input.network, dims, size);
+      shapes.otherwise = size;
+      input.inputs = network::input_shapes(input.network, shapes);
       input.shapes = network::infer(input.network, input.inputs);
       break;
     } catch (const Error& e) {
@@ -56,6 +89,14 @@ NetworkInput read_network(const std::string& path, const NetworkOptions& options
     }
   }
   return input;
+}
+
+std::map<std::string, double> parse_inputs(const NetworkOptions& options) {
+  return parse_pairs(options.set, "--set");
+}
+
+symmetry::Spec spec_of(const std::string& file, const NetworkInput& input) {
+  return file.empty() ? symmetry::discover(input.network, input.shapes) : read_spec(file, input.network);
 }
 
 symmetry::Spec read_spec(const std::string& path, const network::Network& network) {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,7 +16,9 @@ namespace dws::tools {
 
 // Options that say what a network's file leaves open.
 struct NetworkOptions {
-  std::vector<std::string> dims;  // "NAME=N": numbers for free dimensions
+  std::vector<std::string> dims;    // "NAME=N": numbers for free dimensions
+  std::vector<std::string> shapes;  // "NAME=2x3": whole shapes of inputs
+  std::vector<std::string> set;     // "NAME=NUMBER": inputs that are not random
   std::string external_root;
 };
 void add_network_options(CLI::App& verb, NetworkOptions& options);
@@ -28,6 +31,13 @@ struct NetworkInput {
 };
 // Reads the graph and works out all shapes; warnings go to the log. Throws Error.
 NetworkInput read_network(const std::string& path, const NetworkOptions& options);
+
+// --set, for verbs that run the network; what it says.
+void add_input_options(CLI::App& verb, NetworkOptions& options);
+std::map<std::string, double> parse_inputs(const NetworkOptions& options);
+
+// The spec of a file, or found anew where none is given.
+symmetry::Spec spec_of(const std::string& file, const NetworkInput& input);
 
 // A spec from a file, its tensors found in the network by name. Throws Error{missing_tensor|mismatch}.
 symmetry::Spec read_spec(const std::string& path, const network::Network& network);

@@ -26,13 +26,13 @@ struct Verify {
 int Verify::run() {
   options.precision = precision == "f32" ? network::Precision::f32 : network::Precision::f64;
   options.tolerance = tolerance > 0 ? tolerance : precision == "f32" ? 1e-5 : 1e-10;
+  options.set = parse_inputs(network);
   return paths.size() == 1 ? one() : two();
 }
 
 int Verify::one() {
   const NetworkInput input = read_network(paths[0], network);
-  const symmetry::Spec spec = spec_file.empty() ? symmetry::discover(input.network, input.shapes)
-                                                : read_spec(spec_file, input.network);
+  const symmetry::Spec spec = spec_of(spec_file, input);
   const symmetry::Verdict verdict = symmetry::verify(input.network, input.inputs, spec, options);
   const auto groups = std::ranges::count_if(spec.groups, [](const auto& g) { return !g.fixed; });
   if (json) {
@@ -78,7 +78,7 @@ int Verify::two() {
   Rng rng(options.seed);
   double difference = 0;
   for (int trial = 0; trial < options.trials; ++trial) {
-    const auto inputs = symmetry::random_inputs(a.network, a.inputs, rng);
+    const auto inputs = symmetry::random_inputs(a.network, a.inputs, options.set, rng);
     difference = std::max(difference, symmetry::relative_difference(run_a.run(inputs), run_b.run(inputs)));
   }
   const bool same = difference <= options.tolerance;
@@ -117,6 +117,7 @@ void register_verify(CLI::App& app, const Globals&, Run& run) {
   sub->add_option("--seed", verb->options.seed, "of elements and inputs");
   sub->add_flag("--json", verb->json, "JSON on stdout");
   add_network_options(*sub, verb->network);
+  add_input_options(*sub, verb->network);
   sub->callback([verb, &run] { run = [verb] { return verb->run(); }; });
 }
 

@@ -124,6 +124,12 @@ const std::vector<OnnxFunction>& Onnx::functions() const noexcept {
 const std::vector<std::pair<std::string, std::string>>& Onnx::metadata() const noexcept {
   return state_->metadata;
 }
+Bytes Onnx::file_bytes() const noexcept {
+  return state_->source.bytes;
+}
+const std::map<std::string, MappedFile>& Onnx::external_files() const noexcept {
+  return state_->source.external;
+}
 const std::vector<std::string>& Onnx::warnings() const noexcept {
   return state_->source.warnings;
 }

@@ -92,7 +92,7 @@ struct OnnxAttribute {
   std::vector<double> floats;
   std::vector<int64_t> ints;
   std::vector<std::string> strings;
-  std::vector<OnnxTensor> tensors;                 // of `tensor` one
+  std::vector<OnnxTensor> tensors;                       // of `tensor` one
   std::vector<std::shared_ptr<const OnnxGraph>> graphs;  // of `graph` one
   std::string parameter;  // ref_attr_name: inside a function, the function's attribute whose value this is
 };
@@ -153,6 +153,9 @@ class Onnx {
   const OnnxGraph& graph() const noexcept;
   const std::vector<OnnxFunction>& functions() const noexcept;
   const std::vector<std::pair<std::string, std::string>>& metadata() const noexcept;
+  // The file, and the files of external data by their names in it; empty for parse().
+  Bytes file_bytes() const noexcept;
+  const std::map<std::string, MappedFile>& external_files() const noexcept;
   // What is odd but harmless, a line each.
   const std::vector<std::string>& warnings() const noexcept;
 

@@ -42,7 +42,8 @@ Kind child_of(Kind kind, uint64_t field) {
   }
   return Kind::other;
 }
-constexpr uint64_t kRawData = 9;  // of TensorProto
+// Of TensorProto.
+constexpr uint64_t kFloatData = 4, kRawData = 9, kDoubleData = 10;
 
 class Copier {
  public:
@@ -55,6 +56,7 @@ class Copier {
                                        .what = "messages lie too deep",
                                        .byte = at_,
                                        .expected = text("at most {}", kDeepest)});
+    const uint64_t packed = kind == Kind::tensor ? only_packed_field(end) : 0;
     while (at_ < end) {
       const uint64_t start = at_, tag = varint(end), field = tag >> 3;
       if (field == 0 || field > 0x1fffffff) broken(start, "a field number out of range");
@@ -72,9 +74,9 @@ class Copier {
           const uint64_t head = at_, size = varint(end);
           if (size > end - at_) broken(head, text("a length of {} where {} bytes are left", size, end - at_));
           const Kind child = child_of(kind, field);
-          if (kind == Kind::tensor && field == kRawData) {
-            put_varint(tag, to);
-            put_payload(size, to);
+          if (kind == Kind::tensor && (field == kRawData || field == packed)) {
+            put_varint(kRawData << 3 | 2, to);
+            put_payload(size, static_cast<int>(field), to);
             continue;
           }
           if (child != Kind::other) {
@@ -122,11 +124,37 @@ class Copier {
     for (; value >= 0x80; value >>= 7) to.push_back(static_cast<char>(value | 0x80));
     to.push_back(static_cast<char>(value));
   }
-  void put_payload(uint64_t size, std::string& to) {
+  // float_data or double_data, when the tensor that ends at `end` has numbers there, packed, once, and nowhere else; else 0.
+  uint64_t only_packed_field(uint64_t end) {
+    const uint64_t start = at_;
+    uint64_t found = 0;
+    int with_numbers = 0;
+    while (at_ < end) {
+      const uint64_t tag = varint(end), field = tag >> 3, type = tag & 7;
+      // dims, data_type, name, segments and the like are no numbers.
+      if ((field >= 4 && field <= 7) || (field >= 9 && field <= 11)) {
+        ++with_numbers;
+        if (type == 2 && (field == kFloatData || field == kDoubleData)) found = field;
+      }
+      if (type == 0)
+        varint(end);
+      else if (type == 1)
+        skip(8, end);
+      else if (type == 5)
+        skip(4, end);
+      else if (type == 2)
+        skip(varint(end), end);
+      else
+        break;  // copy() says what is wrong
+    }
+    at_ = start;
+    return with_numbers == 1 ? found : 0;
+  }
+  void put_payload(uint64_t size, int field, std::string& to) {
     put_varint(8, to);
     for (uint64_t index = out_.payloads.size(), i = 0; i < 8; ++i, index >>= 8)
       to.push_back(static_cast<char>(index & 0xff));
-    out_.payloads.push_back({at_, at_ + size});
+    out_.payloads.push_back({at_, at_ + size, field});
     at_ += size;
   }
 

@@ -10,9 +10,11 @@
 
 namespace dws::format {
 
-// Bytes [begin, end) of the file: the raw_data of one TensorProto.
+// Bytes [begin, end) of the file: the numbers of one TensorProto, in raw_data or, where that is the only field with numbers,
+// in a packed float_data or double_data, whose bytes are the same.
 struct RawPayload {
   uint64_t begin = 0, end = 0;
+  int field = 9;  // of TensorProto: 9, 4 or 10
 };
 
 struct OnnxSkeleton {

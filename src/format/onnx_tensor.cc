@@ -128,12 +128,21 @@ class TensorReader {
     if (proto_.raw_data().size() != sizeof index) refuse(ErrorKind::internal, "a payload without its index");
     for (size_t i = sizeof index; i-- > 0;) index = index << 8 | static_cast<uint8_t>(proto_.raw_data()[i]);
     const RawPayload& payload = source_.payloads.at(index);
+    const Field field = payload.field == 9 ? Field::raw : payload.field == 4 ? Field::floats : Field::doubles;
+    if (field != Field::raw) require_field(field);
     if (tensor_.type == OnnxType::string)
       refuse(ErrorKind::bad_schema, "strings cannot be raw data", "", "", payload.begin);
-    if (payload.end - payload.begin != size())
+    const uint64_t got = payload.end - payload.begin, item = field == Field::floats ? 4 : 8;
+    if (field != Field::raw) {
+      if (got % item != 0)
+        refuse(ErrorKind::bad_protobuf, text("{} ends within a number", name_of(field)), "", "",
+               payload.begin);
+      require_count(field, static_cast<int64_t>(got / item), static_cast<int64_t>(size() / item));
+    } else if (got != size()) {
       refuse(ErrorKind::size_mismatch,
              text("raw_data does not fit {} of shape {}", onnx_type_name(tensor_.type), tensor_.shape_str()),
-             text("{} bytes", size()), text("{}", payload.end - payload.begin), payload.begin);
+             text("{} bytes", size()), text("{}", got), payload.begin);
+    }
     tensor_.bytes = source_.bytes.subspan(payload.begin, payload.end - payload.begin);
   }
 
@@ -156,12 +165,15 @@ class TensorReader {
     tensor_.bytes = to;
   }
 
-  void read_typed(Field field) {
-    const int64_t elements = tensor_.elements();
+  void require_field(Field field) const {
     if (field != typed_field(tensor_.type))
       refuse(ErrorKind::bad_schema,
              text("numbers of type {} in {}", onnx_type_name(tensor_.type), name_of(field)),
              name_of(typed_field(tensor_.type)));
+  }
+  void read_typed(Field field) {
+    const int64_t elements = tensor_.elements();
+    require_field(field);
     switch (field) {
       case Field::floats: {
         const int64_t n = elements * (tensor_.type == OnnxType::c64 ? 2 : 1);

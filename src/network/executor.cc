@@ -165,31 +165,47 @@ std::vector<ArrayPtr> infer(const Network& network, const std::vector<ArrayPtr>&
   return frame.take();
 }
 
-std::vector<ArrayPtr> input_shapes(const Network& network, const Dimensions& given, int64_t otherwise) {
-  Dimensions unused = given;
+std::vector<ArrayPtr> input_shapes(const Network& network, const InputShapes& given) {
+  InputShapes unused = given;
+  std::map<std::string, int64_t> chosen = given.dimensions;
   std::vector<ArrayPtr> shapes;
   for (const int input : network.graph.inputs) {
     const Value& value = network.values[static_cast<size_t>(input)];
-    if (!value.dims || !value.type || (!is_real(*value.type) && !is_integer(*value.type)))
-      throw Error(ErrorKind::mismatch, text("{}: input '{}' is not a tensor of numbers of known rank",
-                                            one_line(network.file), escaped(value.name)));
-    Array a{.type = *value.type, .dims = *value.dims};
+    const auto fail = [&](const std::string& what) {
+      throw Error(ErrorKind::mismatch,
+                  text("{}: input '{}' {}", one_line(network.file), escaped(value.name), what));
+    };
+    const auto whole = given.whole.find(value.name);
+    unused.whole.erase(value.name);
+    if (!value.type || (!is_real(*value.type) && !is_integer(*value.type)))
+      fail("is not a tensor of numbers");
+    if (!value.dims && whole == given.whole.end()) fail("is of unknown rank: --shape says which");
+    Array a{.type = *value.type, .dims = value.dims ? *value.dims : whole->second};
+    if (whole != given.whole.end() && whole->second.size() != a.dims.size())
+      fail(text("has {} axes, not {}", a.dims.size(), whole->second.size()));
     for (size_t axis = 0; axis < a.dims.size(); ++axis) {
-      if (a.dims[axis] >= 0) continue;
       const std::string symbol = axis < value.symbols.size() ? value.symbols[axis] : std::string();
-      const auto at = given.find(symbol);
-      if (at != given.end() && !symbol.empty()) {
-        a.dims[axis] = at->second;
-        unused.erase(symbol);
+      unused.dimensions.erase(symbol);
+      const int64_t wanted = whole == given.whole.end() ? -1 : whole->second[axis];
+      if (a.dims[axis] >= 0) {
+        if (wanted >= 0 && wanted != a.dims[axis])
+          fail(text("has {} items along axis {}, not {}", a.dims[axis], axis, wanted));
+      } else if (wanted >= 0) {
+        a.dims[axis] = wanted;
+        if (!symbol.empty()) chosen.emplace(symbol, wanted);
       } else {
-        a.dims[axis] = axis == 0 ? kFirstFree : otherwise;
+        const int64_t size = axis == 0 ? kFirstFree : given.otherwise;
+        a.dims[axis] = symbol.empty() ? size : chosen.emplace(symbol, size).first->second;
       }
     }
     shapes.push_back(std::make_shared<const Array>(std::move(a)));
   }
-  if (!unused.empty())
+  if (!unused.dimensions.empty())
     throw Error(ErrorKind::usage, text("{}: no input has a free dimension '{}'", one_line(network.file),
-                                       escaped(unused.begin()->first)));
+                                       escaped(unused.dimensions.begin()->first)));
+  if (!unused.whole.empty())
+    throw Error(ErrorKind::usage,
+                text("{}: no input '{}'", one_line(network.file), escaped(unused.whole.begin()->first)));
   return shapes;
 }
 

@@ -36,16 +36,20 @@ class Executor {
   friend class Frame;
 };
 
-// The numbers that free dimensions of inputs stand for while shapes are worked out, by name.
-using Dimensions = std::map<std::string, int64_t>;
+// What inputs' open shapes stand for while shapes are worked out.
+struct InputShapes {
+  std::map<std::string, int64_t> dimensions;          // by the dimension's name
+  std::map<std::string, std::vector<int64_t>> whole;  // by the input's name
+  int64_t otherwise = 8;                              // 2 along the first axis
+};
 
 // What is known of every value without running the network: an Array without numbers, or with them where they follow
 // from shapes and constants alone; nullptr where nothing is known. Values inside graphs of If, Loop and Scan too.
 // `inputs`: for each of network.graph.inputs an array without numbers.
 std::vector<ArrayPtr> infer(const Network& network, const std::vector<ArrayPtr>& inputs);
 
-// Type and shape of each input: free dimensions from `dims`; where it says nothing, 2 along the first axis, else `otherwise`;
-// an input of unknown rank is refused. Throws Error{usage} for a name that no input has.
-std::vector<ArrayPtr> input_shapes(const Network& network, const Dimensions& dims, int64_t otherwise);
+// Type and shape of each input, free dimensions as `given` says; one name is one number wherever it stands. Throws
+// Error{usage} for a name that no input has, Error{mismatch} for an input of unknown rank or a shape that contradicts it.
+std::vector<ArrayPtr> input_shapes(const Network& network, const InputShapes& given);
 
 }  // namespace dws::network

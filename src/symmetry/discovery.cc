@@ -159,6 +159,20 @@ void Discovery::sweep(const network::Graph& graph) {
 }
 
 void Discovery::join_copies() {
+  // A function that is called twice brings its tensors twice, and they are stored once.
+  std::map<const std::byte*, int> stored;
+  for (size_t v = 0; v < network_.values.size(); ++v) {
+    const Constant* c = network_.constant_of(static_cast<int>(v));
+    if (!c || c->bytes.empty() || !made_[v]) continue;
+    const auto [at, fresh] = stored.emplace(c->bytes.data(), static_cast<int>(v));
+    if (fresh) continue;
+    const int first = at->second;
+    for (int a = 0; a < rank(static_cast<int>(v)) && dims(first) == c->dims; ++a) {
+      factors.unify(axis(first, a), axis(static_cast<int>(v), a),
+                    text("tensor '{}' is stored once", escaped(c->name)));
+      copies_.push_back({first, a, static_cast<int>(v), a});
+    }
+  }
   // Exporters write one tensor twice, as it is and transposed, when two places use it.
   std::map<std::pair<OnnxType, size_t>, std::vector<int>> alike;
   for (size_t v = 0; v < network_.values.size(); ++v) {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 
+#include "core/error.h"
 #include "core/text.h"
 
 namespace dws::symmetry {
@@ -44,24 +45,35 @@ void tables_of(const Network& net, const network::Graph& graph, std::map<int, in
 
 }  // namespace
 
-std::vector<ArrayPtr> random_inputs(const Network& network, const std::vector<ArrayPtr>& shapes, Rng& rng) {
+std::vector<ArrayPtr> random_inputs(const Network& network, const std::vector<ArrayPtr>& shapes,
+                                    const std::map<std::string, double>& set, Rng& rng) {
   std::map<int, int64_t> rows;
   tables_of(network, network.graph, rows);
+  std::map<std::string, double> unused = set;
   std::vector<ArrayPtr> inputs;
   for (size_t i = 0; i < shapes.size(); ++i) {
     Array a{.type = shapes[i]->type, .dims = shapes[i]->dims};
     const auto count = static_cast<size_t>(network::elements(a.dims));
+    const int value = network.graph.inputs[i];
+    const auto given = set.find(network.values[static_cast<size_t>(value)].name);
+    if (given != set.end()) unused.erase(given->first);
     if (a.real()) {
       a.reals.resize(count);
-      for (double& x : a.reals) x = network::round_to(a.type, rng.normal());
+      for (double& x : a.reals)
+        x = network::round_to(a.type, given == set.end() ? rng.normal() : given->second);
     } else {
       a.ints.resize(count);
-      const auto at = rows.find(network.graph.inputs[i]);
+      const auto at = rows.find(value);
       const int64_t limit = at == rows.end() ? 2 : std::max<int64_t>(at->second, 1);
-      for (int64_t& x : a.ints) x = static_cast<int64_t>(rng.below(static_cast<uint64_t>(limit)));
+      for (int64_t& x : a.ints)
+        x = given == set.end() ? static_cast<int64_t>(rng.below(static_cast<uint64_t>(limit)))
+                               : static_cast<int64_t>(given->second);
     }
     inputs.push_back(std::make_shared<const Array>(std::move(a)));
   }
+  if (!unused.empty())
+    throw Error(ErrorKind::usage,
+                text("{}: no input '{}'", one_line(network.file), escaped(unused.begin()->first)));
   return inputs;
 }
 
@@ -114,7 +126,7 @@ Verdict verify(const Network& network, const std::vector<ArrayPtr>& shapes, cons
   Rng rng(options.seed);
   Verdict verdict;
   for (int trial = 0; trial < options.trials && verdict.holds; ++trial) {
-    const std::vector<ArrayPtr> inputs = random_inputs(network, shapes, rng);
+    const std::vector<ArrayPtr> inputs = random_inputs(network, shapes, options.set, rng);
     const std::vector<ArrayPtr> before = executor.run(inputs);
     const NetworkElement g = random_element(spec, options.draw, rng);
     const auto differs = [&](const NetworkElement& e, const LeftOut& left_out = {}) {

@@ -1,8 +1,7 @@
 // Does a symmetry hold? The network is run before and after, on random inputs, in double precision.
 #pragma once
 
-#include <functional>
-#include <optional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +18,7 @@ struct VerifyOptions {
   network::Precision precision = network::Precision::f64;
   uint64_t seed = 0;
   Draw draw;
+  std::map<std::string, double> set;  // inputs, by name, that are this number everywhere
 };
 struct Verdict {
   double difference = 0;  // the largest, relative to the largest output: max |y - y'| / max |y|
@@ -30,9 +30,11 @@ struct Verdict {
   double control_difference = 0;
 };
 
-// Random inputs of the shapes given: reals are normal; integers that look rows up are within the table, others 0 or 1.
+// Random inputs of the shapes given: reals are normal; integers that look rows up are within the table, others 0 or 1; those
+// that `set` names are that number. Throws Error{usage} for a name that no input has.
 std::vector<network::ArrayPtr> random_inputs(const network::Network& network,
-                                             const std::vector<network::ArrayPtr>& shapes, Rng& rng);
+                                             const std::vector<network::ArrayPtr>& shapes,
+                                             const std::map<std::string, double>& set, Rng& rng);
 // max |a - b| / max |a| over all outputs, infinity where shapes differ or one is not a number and the other is.
 double relative_difference(const std::vector<network::ArrayPtr>& a, const std::vector<network::ArrayPtr>& b);
 

@@ -5,6 +5,21 @@
 namespace dws::network {
 namespace {
 
+std::vector<ArrayPtr> try_body(const Context& c, const Graph& body, std::string& error) {
+  try {
+    return c.run_body(body, {});
+  } catch (const Error& e) {
+    error = e.what();
+    return {};
+  }
+}
+// Shapes without numbers.
+std::vector<ArrayPtr> hollow(std::vector<ArrayPtr> arrays) {
+  for (ArrayPtr& a : arrays)
+    if (a) a = std::make_shared<const Array>(Array{.type = a->type, .dims = a->dims});
+  return arrays;
+}
+
 void branch(Context& c) {
   const Graph *then_body = c.node().body("then_branch"), *else_body = c.node().body("else_branch");
   c.require(then_body && else_body, "both branches are needed");
@@ -19,8 +34,15 @@ void branch(Context& c) {
     return;
   }
   // Shapes of the values in both, and of the outputs where the condition is known or both agree.
-  std::vector<ArrayPtr> first = c.run_body(*then_body, {});
-  const std::vector<ArrayPtr> second = c.run_body(*else_body, {});
+  // A branch that cannot be for these inputs (another sampling rate) is nothing against the other.
+  std::string first_error, second_error;
+  std::vector<ArrayPtr> first = try_body(c, *then_body, first_error);
+  const std::vector<ArrayPtr> second = try_body(c, *else_body, second_error);
+  if (!first_error.empty() && !second_error.empty()) throw Error(ErrorKind::bad_schema, first_error);
+  if (first_error.empty() != second_error.empty()) {
+    take(hollow(first_error.empty() ? first : second));
+    return;
+  }
   if (condition.known()) {
     take(condition.ints[0] ? first : second);
     return;
@@ -28,12 +50,9 @@ void branch(Context& c) {
   for (size_t i = 0; i < first.size(); ++i) {
     const bool agree = i < second.size() && first[i] && second[i] && first[i]->dims == second[i]->dims &&
                        first[i]->type == second[i]->type;
-    if (agree)
-      first[i] = std::make_shared<const Array>(Array{.type = first[i]->type, .dims = first[i]->dims});
-    else
-      first[i] = nullptr;
+    if (!agree) first[i] = nullptr;
   }
-  take(first);
+  take(hollow(std::move(first)));
 }
 
 constexpr OperatorRow kRows[] = {{"If", branch}};
