@@ -177,6 +177,21 @@ void normalise(LeafScales& s, const Node& node) {
   if (node.inputs.size() > 2 && node.inputs[2] != kNone) s.same(u.out[0], bias);
   for (size_t i = 1; i < u.out.size(); ++i) s.one(u.out[i]);
 }
+// A channel normalised by itself: its sign goes through, and the running mean takes it too. Inputs: x, scale, bias, and of batch
+// norms mean and variance.
+void normalise_channel(LeafScales& s, const Node& node) {
+  const Singles u = singles(s, node);
+  const bool all = u.in.size() >= 3 && std::ranges::all_of(u.in, [](int x) { return x != kNone; });
+  if (!u.clear || !all || u.out[0] == kNone) return s.one_all(node);
+  s.positive.one(u.in[0]);
+  s.product(u.out[0], u.in[0], u.in[1], true);
+  s.same(u.out[0], u.in[2]);
+  if (u.in.size() > 3) {
+    s.positive.one(u.in[3]);
+    s.signs.same(u.in[0], u.in[3]);
+  }
+  if (u.in.size() > 4) s.one(u.in[4]);
+}
 // Mean squares do not see signs.
 void rms_norm(LeafScales& s, const Node& node) {
   const Singles u = singles(s, node);
@@ -279,8 +294,8 @@ constexpr Row kRows[] = {
     {"Gemm", gemm},
     {"Conv", convolution},
     {"ConvTranspose", convolution},
-    {"BatchNormalization", normalise},
-    {"InstanceNormalization", normalise},
+    {"BatchNormalization", normalise_channel},
+    {"InstanceNormalization", normalise_channel},
     {"LayerNormalization", normalise},
     {"GroupNormalization", normalise},
     {"RMSNormalization", rms_norm},

@@ -17,8 +17,8 @@ struct VerifyOptions {
   double tolerance = 1e-10;  // 1e-5 is what single precision can keep
   network::Precision precision = network::Precision::f64;
   uint64_t seed = 0;
-  Draw draw;
-  std::map<std::string, double> set;  // inputs, by name, that are this number everywhere
+  Draw draw{};
+  std::map<std::string, double> set{};  // inputs, by name, that are this number everywhere
 };
 struct Verdict {
   double difference = 0;  // the largest, relative to the largest output: max |y - y'| / max |y|
