@@ -6,7 +6,8 @@ usage: check_readme.py DWS [README]      DWS: the built program; README: README.
 
 A fenced block of ```sh that follows a line `<!-- run -->` is run by bash, with -euo pipefail and DWS's folder first on
 the PATH; with `<!-- run exit 2 -->` it must end with that code. All blocks run one after the other in one temporary folder,
-in which tests/, scripts/ and models/ are this repository's. A block's output is shown when it fails.
+in which tests/, scripts/ and models/ are this repository's. A block's output is shown when it fails. A ```text block that
+follows `<!-- prints -->` is what the block before it prints; numbers like 3.6e-16 may be others.
 """
 import os
 import re
@@ -16,6 +17,8 @@ import tempfile
 import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+PRINTS = "<!-- prints -->"
+TINY = re.compile(r"\b\d(\.\d+)?e-\d+\b")
 MARK = re.compile(r"^<!--\s*run(?:\s+exit\s+(\d+))?\s*-->\s*$")
 
 
@@ -24,20 +27,27 @@ class Failure(Exception):
 
 
 def find_blocks(text):
-    """[(line number, commands, expected exit code)] of the marked blocks."""
+    """[(line number, commands, expected exit code, expected output or None)] of the marked blocks."""
     blocks, mark, start, body = [], None, None, []
     for number, line in enumerate(text.splitlines(), 1):
         if start is not None:
             if line.startswith("```"):
-                if mark:
-                    blocks.append((start, "\n".join(body) + "\n", int(mark.group(1) or 0)))
+                content = "\n".join(body) + "\n"
+                if mark == PRINTS:
+                    blocks[-1] = blocks[-1][:3] + (content,)
+                elif mark:
+                    blocks.append((start, content, int(mark.group(1) or 0), None))
                 mark, start, body = None, None, []
             else:
                 body.append(line)
         elif line.startswith("```"):
-            if mark and line.strip() != "```sh":
-                raise Failure(f"line {number}: a block marked to run is not ```sh")
+            if mark and line.strip() != ("```text" if mark == PRINTS else "```sh"):
+                raise Failure(f"line {number}: a block marked to run is not ```sh, or one that is printed not ```text")
             start = number + 1
+        elif line.strip() == PRINTS:
+            if mark or not blocks:
+                raise Failure(f"line {number}: output without a block that prints it")
+            mark = PRINTS
         elif MARK.match(line):
             if mark:
                 raise Failure(f"line {number}: a mark without a block before it")
@@ -57,13 +67,16 @@ def run_blocks(blocks, path, out=sys.stdout):
         for name in ("tests", "scripts", "models"):
             os.symlink(os.path.realpath(os.path.join(ROOT, name)), os.path.join(folder, name))
         env = {**os.environ, "PATH": path + os.pathsep + os.environ["PATH"]}
-        for line, commands, expected in blocks:
+        for line, commands, expected, prints in blocks:
             begin = time.monotonic()
             done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=folder, env=env, text=True,
                                   errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             print(f"line {line}: exit {done.returncode} in {time.monotonic() - begin:.1f} s", file=out)
             if done.returncode != expected:
                 print(f"{commands}{done.stdout}line {line}: exit {done.returncode}, expected {expected}", file=out)
+                return False
+            if prints is not None and TINY.sub("#", done.stdout) != TINY.sub("#", prints):
+                print(f"{commands}{done.stdout}line {line}: prints this, not what README.md says", file=out)
                 return False
     return True
 
@@ -75,14 +88,17 @@ def self_test():
     with open(os.devnull, "w") as quiet:
         assert run_blocks(blocks, "/", quiet)
         for commands, code in (("false", 0), ("false | true", 0), ("false\ntrue", 0), ("echo $nothing", 0), ("true", 2)):
-            assert not run_blocks([(1, commands, code)], "/", quiet), commands
+            assert not run_blocks([(1, commands, code, None)], "/", quiet), commands
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, "dws"), "w") as f:
                 f.write("#!/bin/sh\nexit 7\n")
             os.chmod(os.path.join(folder, "dws"), 0o755)
-            assert run_blocks([(1, "dws fit", 7)], folder, quiet)
-        assert run_blocks([(1, "test -f tests/data/README.md", 0)], "/", quiet)
-    for bad in ("<!-- run -->\ntext\n", "<!-- run -->\n```\nx\n```\n", "<!-- run it -->\n", "<!-- run -->\n```sh\nx\n", "<!-- run -->\n"):
+            assert run_blocks([(1, "dws fit", 7, None)], folder, quiet)
+        assert run_blocks([(1, "test -f tests/data/README.md", 0, None)], "/", quiet)
+        printing = find_blocks("<!-- run -->\n```sh\necho a 1.5e-16\n```\n<!-- prints -->\n```text\na 2e-17\n```\n")
+        assert run_blocks(printing, "/", quiet)
+        assert not run_blocks([printing[0][:3] + ("b 2e-17\n",)], "/", quiet)
+    for bad in ("<!-- prints -->\n```text\nx\n```\n", "<!-- run -->\ntext\n", "<!-- run -->\n```\nx\n```\n", "<!-- run it -->\n", "<!-- run -->\n```sh\nx\n", "<!-- run -->\n"):
         try:
             find_blocks(bad)
         except Failure:

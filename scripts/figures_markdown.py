@@ -237,3 +237,30 @@ def augment(*runs):
     lines += ["", "In brackets the difference to the first row, in points. DWS, one run a row, the parameters of the last epoch. "
                   + "; ".join(said) + "."]
     return "\n".join(lines) + "\n"
+
+
+# Why a network's coverage is low.
+STATES = "The states of its LSTM are inputs and outputs of the network, which fixes the LSTM's units and all that is added to them"
+STRUCTURE = {"silero_vad_legacy.onnx": STATES,
+             "silero_vad_v5.onnx": STATES + "; and it is two networks in one, for two sampling rates, of which one run shows one"}
+
+
+def real_models(records):
+    """Trained networks from npm: groups, coverage, and what running them showed."""
+    lines = ["| network | what it is | MB | groups | of its parameters moved | largest difference | found in |", "|---|---|---|---|---|---|---|"]
+    remarks = {}
+    for r in records:
+        if r.get("schema") == MACHINE:
+            continue
+        if not (r["holds"] and r["control"]):
+            raise ValueError(f"{r['file']}: not verified")
+        mark = ""
+        if r["coverage"] < 0.95:
+            mark = " " + "\\*" * (1 + list(dict.fromkeys([*remarks, STRUCTURE[r["file"]]])).index(STRUCTURE[r["file"]]))
+            remarks[STRUCTURE[r["file"]]] = mark.strip()
+        lines.append(f"| {r['file']} ({r['package']}) | {r['kind']} | {r['bytes'] / 1e6:.1f} | {r['groups']} | {percent(r['coverage'], 1)}{mark} "
+                     f"| {r['difference']:.1e} | {1000 * r['symmetry_seconds']:.0f} ms |")
+    lines += ["", "Difference: of the outputs before and after a random element of all groups, relative to the largest, in double "
+                  f"precision; a change that must matter did. {machine_of(records)}."]
+    lines += [f"{mark} {remark}." for remark, mark in remarks.items()]
+    return "\n".join(lines) + "\n"

@@ -245,16 +245,20 @@ class Builder {
     }
   }
 
-  // After the first tensor whose rows it is, or else the first it lies in.
+  // After the first tensor whose rows it is; names that an exporter has made up ("onnx::MatMul_42") say less than others.
   void name() {
     std::map<std::string, int> used;
     for (NetworkGroup& group : spec_.groups) {
       const Member* best = nullptr;
-      for (const Member& m : group.members)
-        if (const SpecTensor& t = spec_.tensors[static_cast<size_t>(m.tensor)];
-            t.parameter && t.dims.size() >= 2 && m.axis == 0 && !best)
-          best = &m;
-      if (!best && !group.members.empty()) best = &group.members.front();
+      int best_score = -1;
+      for (const Member& m : group.members) {
+        const SpecTensor& t = spec_.tensors[static_cast<size_t>(m.tensor)];
+        const int score = (t.name.find("::") == std::string::npos ? 4 : 0) + (t.parameter ? 2 : 0) +
+                          (t.dims.size() >= 2 && m.axis == 0);
+        if (score <= best_score) continue;
+        best = &m;
+        best_score = score;
+      }
       group.name = best ? spec_.tensors[static_cast<size_t>(best->tensor)].name : "group";
       if (const int n = used[group.name]++; n > 0) group.name += text("#{}", n + 1);
     }

@@ -229,6 +229,20 @@ class LinesTables(FiguresTable):
         self.blocks()
         self.assertEqual(self.run_script("readme", "--check", self.root), 2)
 
+    def test_real_models(self):
+        self.blocks("real_models")
+        plain = {"schema": "dws.verify/1", "package": "a@1", "file": "a.onnx", "kind": "MLP", "bytes": 1500000, "symmetry_seconds": 0.012,
+                 "holds": True, "control": True, "difference": 3.6e-16, "groups": 2, "coverage": 0.999}
+        low = {**plain, "file": "silero_vad_v5.onnx", "coverage": 0.5}
+        self.lines("real_models", [THE_MACHINE, plain, low])
+        text = self.made()
+        self.assertIn("| a.onnx (a@1) | MLP | 1.5 | 2 | 99.9 % | 3.6e-16 | 12 ms |\n", text)
+        self.assertIn("| 50.0 % \\* |", text)
+        self.assertIn("\\* The states of its LSTM", text)
+        for wrong in ({**plain, "holds": False}, {**plain, "control": False}, {**plain, "coverage": 0.5}):  # the last: nobody says why
+            self.lines("real_models", [THE_MACHINE, wrong])
+            self.assertEqual(self.run_script("readme", self.root), 2, wrong)
+
     def test_augmentations_that_cannot_be_compared(self):
         self.blocks("augment")
         plain, other = ("none", "none"), ("sign", "none")

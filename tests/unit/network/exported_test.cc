@@ -69,7 +69,8 @@ std::vector<std::string> names() {
   std::ranges::sort(found);
   return found;
 }
-INSTANTIATE_TEST_SUITE_P(Models, Exported, ::testing::ValuesIn(names()), [](const auto& test) { return test.param; });
+INSTANTIATE_TEST_SUITE_P(Models, Exported, ::testing::ValuesIn(names()),
+                         [](const auto& test) { return test.param; });
 
 }  // namespace
 }  // namespace dws::network

@@ -17,7 +17,9 @@ struct Expected {
   double coverage;
   std::string kinds;  // of any group: scale, sign, phase, nested
 };
-std::ostream& operator<<(std::ostream& out, const Expected& e) { return out << e.name; }
+std::ostream& operator<<(std::ostream& out, const Expected& e) {
+  return out << e.name;
+}
 
 class NetworkSymmetry : public ::testing::TestWithParam<Expected> {
  protected:
@@ -32,7 +34,8 @@ TEST_P(NetworkSymmetry, HoldsAndIsAsLargeAsItShouldBe) {
   const Verdict verdict = verify(net, inputs, spec, {.trials = 3});
   EXPECT_TRUE(verdict.holds) << verdict.difference << ' ' << verdict.guilty;
   EXPECT_TRUE(verdict.control) << "leaving out a tensor makes no difference";
-  EXPECT_EQ(std::ranges::count_if(spec.groups, [](const NetworkGroup& g) { return !g.fixed; }), GetParam().groups);
+  EXPECT_EQ(std::ranges::count_if(spec.groups, [](const NetworkGroup& g) { return !g.fixed; }),
+            GetParam().groups);
   EXPECT_GE(spec.coverage(), GetParam().coverage);
   std::string kinds;
   const auto any = [&](const char* name, auto has) {
@@ -56,8 +59,8 @@ TEST_P(NetworkSymmetry, EachKindAlone) {
 TEST_P(NetworkSymmetry, TheInverseGivesBackTheNumbers) {
   Rng rng(3);
   for (const bool orders_alone : {true, false}) {
-    const NetworkElement g =
-        random_element(spec, {.order = true, .sign = !orders_alone, .scale = !orders_alone, .phase = !orders_alone}, rng);
+    const NetworkElement g = random_element(
+        spec, {.order = true, .sign = !orders_alone, .scale = !orders_alone, .phase = !orders_alone}, rng);
     const NetworkElement back = inverse(spec, g);
     int moved = 0;
     for (size_t t = 0; t < spec.tensors.size(); ++t) {
@@ -94,19 +97,22 @@ TEST_P(NetworkSymmetry, SpecAndElementAsJson) {
 // Groups: hidden layers, channels, heads and what is within heads. (Reference: counted by hand on the networks' definitions.)
 INSTANTIATE_TEST_SUITE_P(
     Models, NetworkSymmetry,
-    ::testing::Values(Expected{"mlp_relu", 2, 0.95, "scale"}, Expected{"mlp_tanh", 2, 0.95, "sign"},
-                      Expected{"mlp_sine", 2, 0.95, "sign phase"}, Expected{"mlp_leaky_relu", 2, 0.95, "scale"},
-                      Expected{"mlp_gelu", 2, 0.95, ""}, Expected{"mlp_layer_norm", 2, 0.95, "scale"},
-                      Expected{"mlp_layer_norm_node", 2, 0.95, "scale"}, Expected{"mlp_rms_norm", 2, 0.95, "scale sign"},
-                      Expected{"cnn", 3, 0.95, "scale"}, Expected{"cnn_batch_norm", 3, 0.95, "scale sign"},
-                      Expected{"separable", 4, 0.95, "scale sign nested"}, Expected{"resnet", 4, 0.95, "scale sign"},
-                      Expected{"group_norm", 3, 0.95, "scale sign nested"}, Expected{"shuffle", 5, 0.95, "scale sign"},
-                      Expected{"dense", 4, 0.95, "scale sign"}, Expected{"unet", 4, 0.95, "scale sign"},
-                      Expected{"pixel_shuffle", 2, 0.95, "scale"}, Expected{"encoder_pre_norm", 9, 0.95, "scale sign nested"},
-                      Expected{"encoder_post_norm", 9, 0.95, "scale sign nested"}, Expected{"encoder_fused", 9, 0.95, "scale sign nested"},
-                      Expected{"encoder_library", 4, 0.95, "nested"}, Expected{"decoder", 9, 0.95, "scale sign nested"},
-                      Expected{"vit", 9, 0.95, "scale sign nested"}, Expected{"lstm", 2, 0.95, ""}, Expected{"gru", 2, 0.95, ""},
-                      Expected{"lstm_bidirectional", 2, 0.95, ""}),
+    ::testing::Values(
+        Expected{"mlp_relu", 2, 0.95, "scale"}, Expected{"mlp_tanh", 2, 0.95, "sign"},
+        Expected{"mlp_sine", 2, 0.95, "sign phase"}, Expected{"mlp_leaky_relu", 2, 0.95, "scale"},
+        Expected{"mlp_gelu", 2, 0.95, ""}, Expected{"mlp_layer_norm", 2, 0.95, "scale"},
+        Expected{"mlp_layer_norm_node", 2, 0.95, "scale"}, Expected{"mlp_rms_norm", 2, 0.95, "scale sign"},
+        Expected{"cnn", 3, 0.95, "scale"}, Expected{"cnn_batch_norm", 3, 0.95, "scale sign"},
+        Expected{"separable", 4, 0.95, "scale sign nested"}, Expected{"resnet", 4, 0.95, "scale sign"},
+        Expected{"group_norm", 3, 0.95, "scale sign nested"}, Expected{"shuffle", 5, 0.95, "scale sign"},
+        Expected{"dense", 4, 0.95, "scale sign"}, Expected{"unet", 4, 0.95, "scale sign"},
+        Expected{"pixel_shuffle", 2, 0.95, "scale"},
+        Expected{"encoder_pre_norm", 9, 0.95, "scale sign nested"},
+        Expected{"encoder_post_norm", 9, 0.95, "scale sign nested"},
+        Expected{"encoder_fused", 9, 0.95, "scale sign nested"},
+        Expected{"encoder_library", 4, 0.95, "nested"}, Expected{"decoder", 9, 0.95, "scale sign nested"},
+        Expected{"vit", 9, 0.95, "scale sign nested"}, Expected{"lstm", 2, 0.95, ""},
+        Expected{"gru", 2, 0.95, ""}, Expected{"lstm_bidirectional", 2, 0.95, ""}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

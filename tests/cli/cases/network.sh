@@ -1,0 +1,57 @@
+# Any network: its symmetry, the proof, another network of the same function, and back.
+models=$data/../models
+
+"$dws" symmetry "$models/decoder.onnx" > table
+grep -q '^9 groups move 99.0 % of 13505 parameters$' table
+grep -q 'a table of angles' table
+"$dws" symmetry "$models/decoder.onnx" --json > decoder.json
+grep -q '"schema":"dws.symmetry/1"' decoder.json
+"$dws" symmetry "$models/decoder.onnx" -o spec.json > nothing
+[ ! -s nothing ]
+"$dws" verify "$models/decoder.onnx" --spec spec.json --json | grep -q '"holds":true.*"control":true'
+"$dws" verify "$models/mlp_tanh.onnx" --precision f32 > /dev/null
+for t in 1 2; do "$dws" verify "$models/vit.onnx" --threads $t --json > verify.$t; done
+cmp verify.1 verify.2
+
+# There and back: the bytes.
+for net in vit resnet mlp_sine lstm; do
+  "$dws" permute "$models/$net.onnx" -o moved.onnx --seed 3 --groups perm,sign --emit g.json --force -q
+  if cmp -s moved.onnx "$models/$net.onnx"; then die "$net: nothing has moved"; fi
+  "$dws" verify "$models/$net.onnx" moved.onnx > /dev/null
+  "$dws" permute moved.onnx -o back.onnx --apply g.json --inverse --force -q
+  cmp back.onnx "$models/$net.onnx"
+done
+"$dws" permute "$models/mlp_sine.onnx" -o other.onnx --groups perm,sign,phase -q
+"$dws" verify "$models/mlp_sine.onnx" other.onnx --tol 1e-4 > /dev/null
+"$dws" permute "$models/mlp_relu.onnx" -o scaled.onnx --groups scale -q
+"$dws" verify "$models/mlp_relu.onnx" scaled.onnx --tol 1e-5 > /dev/null
+
+# No is 1, and names the guilty.
+code=0
+"$dws" verify "$models/mlp_tanh.onnx" "$models/mlp_gelu.onnx" > answer || code=$?
+[ $code = 1 ]
+grep -q 'NOT the same function' answer
+"$dws" symmetry "$models/mlp_relu.onnx" -o false.json
+sed 's/"signs": \[\]/"signs": [[{"member": 0, "exponent": 1}]]/' false.json > claim.json
+code=0
+"$dws" verify "$models/mlp_relu.onnx" --spec claim.json > answer || code=$?
+[ $code = 1 ]
+grep -q "guilty: group '0.weight'" answer
+
+# What is wrong, in one line.
+fails 2 "expected NAME=SIZE" "$dws" symmetry "$models/mlp_relu.onnx" --dim batch
+fails 2 "no input has a free dimension 'width'" "$dws" symmetry "$models/mlp_relu.onnx" --dim width=3
+fails 2 "has 7 items along axis 1, not 8" "$dws" symmetry "$models/mlp_relu.onnx" --shape input=3x8
+fails 2 "no input 'x'" "$dws" verify "$models/mlp_relu.onnx" --set x=1
+fails 2 "expected perm, sign, scale and phase" "$dws" permute "$models/mlp_relu.onnx" -o new.onnx --groups order
+fails 2 "take different inputs" "$dws" verify "$models/mlp_relu.onnx" "$models/cnn.onnx"
+fails 2 "has no tensor" "$dws" permute "$models/mlp_tanh.onnx" -o new.onnx --spec spec.json
+fails 2 "not an ONNX file" "$dws" symmetry "$data/README.md"
+head -c 2000 "$models/mlp_relu.onnx" > cut.onnx
+fails 2 "cut.onnx" "$dws" symmetry cut.onnx
+"$dws" permute "$models/mlp_relu.onnx" -o p.onnx --emit p.json -q
+sed -E 's/"indices":\[[0-9]+,[0-9]+,/"indices":[0,0,/' p.json > twice.json
+fails 2 "are no permutation" "$dws" permute "$models/mlp_relu.onnx" -o new.onnx --apply twice.json
+fails 2 "exists" "$dws" permute "$models/mlp_relu.onnx" -o p.onnx
+[ ! -e new.onnx ]
+no_leftovers

@@ -1,0 +1,176 @@
+// A written model: what did not change is the same bytes.
+#include "format/onnx_write.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "onnx_builder.h"
+
+namespace dws {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::bytes_of;
+using testing::small_model;
+
+class OnnxWrite : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder =
+        fs::path(::testing::TempDir()) / ("dws_onnx_write_" + std::to_string(::getpid()) +
+                                          ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(folder / "in");
+    fs::create_directories(folder / "out");
+  }
+  void TearDown() override { fs::remove_all(folder); }
+  std::string in(const std::string& name) const { return (folder / "in" / name).string(); }
+  std::string out(const std::string& name) const { return (folder / "out" / name).string(); }
+  static std::string read(const std::string& path) {
+    std::ifstream f(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(f), {}};
+  }
+  static void write(const std::string& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+  }
+  static ErrorKind kind_of(const std::function<void()>& f) {
+    try {
+      f();
+    } catch (const Error& e) {
+      return e.kind();
+    }
+    return ErrorKind::internal;
+  }
+  static std::vector<std::byte> floats(const std::vector<float>& values) {
+    const Bytes bytes = std::as_bytes(std::span(values));
+    return {bytes.begin(), bytes.end()};
+  }
+  fs::path folder;
+};
+
+TEST_F(OnnxWrite, ACopyIsTheSameBytes) {
+  write(in("a.onnx"), small_model().SerializeAsString());
+  write_onnx(Onnx::open(in("a.onnx")), out("a.onnx"), {}, false);
+  EXPECT_EQ(read(out("a.onnx")), read(in("a.onnx")));
+  EXPECT_EQ(kind_of([&] { write_onnx(Onnx::open(in("a.onnx")), out("a.onnx"), {}, false); }),
+            ErrorKind::exists);
+}
+
+TEST_F(OnnxWrite, EveryModelOfTheStandardsTestData) {
+  const fs::path data = "/usr/share/libonnx-testdata/data";
+  if (!fs::exists(data)) GTEST_SKIP() << "libonnx-testdata is not installed";
+  int copied = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(data)) {
+    if (entry.path().extension() != ".onnx") continue;
+    write_onnx(Onnx::open(entry.path().string()), out("copy.onnx"), {}, true);
+    ASSERT_EQ(read(out("copy.onnx")), read(entry.path().string())) << entry.path();
+    ++copied;
+  }
+  EXPECT_GT(copied, 900);
+}
+
+TEST_F(OnnxWrite, OnlyTheChangedNumbersDiffer) {
+  // Raw, typed and packed, typed and not packed: the last cannot be overwritten in place.
+  onnx::ModelProto model = small_model();
+  onnx::TensorProto* b = model.mutable_graph()->mutable_initializer(1);
+  b->clear_raw_data();
+  b->add_float_data(7);
+  b->add_float_data(8);
+  write(in("a.onnx"), model.SerializeAsString());
+  const Onnx before = Onnx::open(in("a.onnx"));
+  const auto& tensors = before.graph().initializers;
+  write_onnx(before, out("a.onnx"),
+             {{tensors[1].bytes, floats({-1, -2})}, {tensors[0].bytes, floats({6, 5, 4, 3, 2, 1})}}, false);
+  const Onnx after = Onnx::open(out("a.onnx"));
+  float read_back[6];
+  std::memcpy(read_back, after.graph().initializers[0].bytes.data(), sizeof read_back);
+  EXPECT_EQ(read_back[0], 6);
+  std::memcpy(read_back, after.graph().initializers[1].bytes.data(), 2 * sizeof(float));
+  EXPECT_EQ(read_back[1], -2);
+  const std::string old_bytes = read(in("a.onnx")), new_bytes = read(out("a.onnx"));
+  ASSERT_EQ(old_bytes.size(), new_bytes.size());
+  size_t different = 0;
+  for (size_t i = 0; i < old_bytes.size(); ++i) different += old_bytes[i] != new_bytes[i];
+  EXPECT_GT(different, 0u);
+  EXPECT_LE(different, 8 * sizeof(float));
+}
+
+TEST_F(OnnxWrite, NumbersThatCannotBeReplacedAreRefused) {
+  onnx::ModelProto model = small_model();
+  auto* half = model.mutable_graph()->add_initializer();
+  half->set_name("half");
+  half->set_data_type(onnx::TensorProto::FLOAT16);
+  half->add_dims(1);
+  half->add_int32_data(15360);
+  write(in("a.onnx"), model.SerializeAsString());
+  const Onnx onnx = Onnx::open(in("a.onnx"));
+  const auto& tensors = onnx.graph().initializers;
+  EXPECT_EQ(kind_of([&] {
+              write_onnx(onnx, out("a.onnx"), {{tensors[2].bytes, std::vector<std::byte>(2)}}, false);
+            }),
+            ErrorKind::mismatch);
+  EXPECT_EQ(kind_of([&] {
+              write_onnx(onnx, out("a.onnx"), {{tensors[0].bytes, floats({1})}}, false);
+            }),
+            ErrorKind::mismatch);
+  EXPECT_FALSE(fs::exists(out("a.onnx")));
+}
+
+class OnnxWriteExternal : public OnnxWrite {
+ protected:
+  void SetUp() override {
+    OnnxWrite::SetUp();
+    onnx::ModelProto model = small_model();
+    onnx::TensorProto* w = model.mutable_graph()->mutable_initializer(0);
+    w->clear_raw_data();
+    w->set_data_location(onnx::TensorProto::EXTERNAL);
+    for (const auto& [key, value] :
+         {std::pair("location", "data/w.bin"), std::pair("offset", "4"), std::pair("length", "24")}) {
+      auto* entry = w->add_external_data();
+      entry->set_key(key);
+      entry->set_value(value);
+    }
+    write(in("a.onnx"), model.SerializeAsString());
+    fs::create_directories(folder / "in" / "data");
+    const float numbers[] = {0, 1, 2, 3, 4, 5, 6, 9};
+    write(in("data/w.bin"), {reinterpret_cast<const char*>(numbers), sizeof numbers});
+  }
+};
+
+TEST_F(OnnxWriteExternal, GoesBesideTheModelUnderTheSameName) {
+  const Onnx onnx = Onnx::open(in("a.onnx"));
+  write_onnx(onnx, out("a.onnx"), {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})}}, false);
+  EXPECT_EQ(read(out("a.onnx")), read(in("a.onnx")));
+  float numbers[8];
+  const std::string data = read(out("data/w.bin"));
+  ASSERT_EQ(data.size(), sizeof numbers);
+  std::memcpy(numbers, data.data(), sizeof numbers);
+  EXPECT_EQ(numbers[0], 0);
+  EXPECT_EQ(numbers[1], 6);
+  EXPECT_EQ(numbers[7], 9);
+}
+
+TEST_F(OnnxWriteExternal, NeverInPlaceOfTheModelsOwn) {
+  const Onnx onnx = Onnx::open(in("a.onnx"));
+  const std::string before = read(in("data/w.bin"));
+  const std::vector<OnnxPatch> patches = {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})}};
+  EXPECT_EQ(kind_of([&] { write_onnx(onnx, in("b.onnx"), patches, true); }), ErrorKind::mismatch);
+  EXPECT_EQ(read(in("data/w.bin")), before);
+  EXPECT_FALSE(fs::exists(in("b.onnx")));
+  write_onnx(onnx, in("b.onnx"), {}, false);  // unchanged, it is shared
+  EXPECT_EQ(read(in("b.onnx")), read(in("a.onnx")));
+}
+
+TEST_F(OnnxWriteExternal, NeverThroughALink) {
+  fs::create_directories(folder / "elsewhere");
+  fs::create_directory_symlink(folder / "elsewhere", folder / "out" / "data");
+  EXPECT_EQ(kind_of([&] { write_onnx(Onnx::open(in("a.onnx")), out("a.onnx"), {}, true); }),
+            ErrorKind::path_escape);
+  EXPECT_TRUE(fs::is_empty(folder / "elsewhere"));
+}
+
+}  // namespace
+}  // namespace dws
