@@ -9,6 +9,8 @@ namespace {
 
 // In a run for shapes: larger arrays are never worked out. Shapes, axes and index tables are small.
 constexpr int64_t kKnownElements = 65'536;
+// In a run: what one value may hold, 2 GiB of doubles. Files are hostile.
+constexpr int64_t kMostElements = int64_t{1} << 28;
 
 }  // namespace
 
@@ -58,6 +60,8 @@ Array& Context::make(int output, OnnxType type, std::vector<int64_t> dims) {
     fail(ErrorKind::unknown_dtype, text("numbers of type {} cannot be run", onnx_type_name(type)));
   const int64_t count = elements(dims);
   if (shapes_only_ && count > kKnownElements) computing_ = false;
+  if (computing_ && count > kMostElements)
+    fail(ErrorKind::resource_limit, text("a value of {} numbers: expected at most {}", count, kMostElements));
   auto array = std::make_shared<Array>(Array{.type = type, .dims = std::move(dims)});
   if (computing_) {
     if (array->real())

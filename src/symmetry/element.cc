@@ -16,17 +16,6 @@ size_t entries(const NetworkGroup& group) noexcept {
   return static_cast<size_t>(group.blocks * group.size);
 }
 
-// Item that a member has at a coordinate of its axis, or -1.
-int64_t item_at(const Member& m, int64_t size, int64_t coordinate) noexcept {
-  int64_t t = coordinate - m.offset;
-  if (t < 0) return -1;
-  if (m.outer > 1) {
-    if (t / m.stride >= m.outer) return -1;
-    t %= m.stride;
-  }
-  return t / m.inner < size ? t / m.inner : -1;
-}
-
 // What happens to one coordinate of one axis.
 struct Step {
   int64_t source = 0;
@@ -148,6 +137,16 @@ class Action {
 };
 
 }  // namespace
+
+int64_t item_at(const Member& m, int64_t size, int64_t coordinate) noexcept {
+  int64_t t = coordinate - m.offset;
+  if (t < 0) return -1;
+  if (m.outer > 1) {
+    if (t / m.stride >= m.outer) return -1;
+    t %= m.stride;
+  }
+  return t / m.inner < size ? t / m.inner : -1;
+}
 
 NetworkElement identity_element(const Spec& spec) {
   NetworkElement g;

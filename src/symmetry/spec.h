@@ -19,6 +19,9 @@ struct Member {
   int64_t offset = 0, outer = 1, stride = 0, inner = 1;
 };
 
+// The item of a member, of a group of `size`, at a coordinate of its axis; -1: none.
+int64_t item_at(const Member& member, int64_t size, int64_t coordinate) noexcept;
+
 // What else may be done to each item, by its activation: along these members (numbers in NetworkGroup::members) numbers are
 // multiplied by s, or where the exponent is -1 divided.
 struct Scaling {

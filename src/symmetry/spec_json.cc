@@ -91,7 +91,7 @@ class Reader {
       read_group(g);
     }
     for (size_t i = 0; i < groups.size(); ++i) nest(groups[i], spec_.groups[i]);
-    check_overlaps();
+    check_bijections();
     spec_.parameters = json_.at("parameters").as_int("parameters");
     spec_.moved = json_.at("moved").as_double("moved");
     return std::move(spec_);
@@ -140,6 +140,7 @@ class Reader {
                                         escaped(group.name), member.axis, escaped(tensor)));
       group.members.push_back(member);
     }
+    if (group.members.empty()) fail(ErrorKind::empty, text("group '{}' has no members", escaped(group.name)));
     const auto parts = [&](const Json& list) {
       std::vector<Scaling::Part> found;
       for (const Json& p : list.as_array("parts")) {
@@ -177,19 +178,37 @@ class Reader {
            text("group '{}': no group '{}' to be within", escaped(group.name), escaped(by.as_string("by"))));
     group.by = at->second;
     group.blocks = spec_.groups[static_cast<size_t>(at->second)].size;
-    (void)network::elements({group.blocks, group.size});
+    if (group.blocks > (int64_t{1} << 31) / group.size)
+      fail(ErrorKind::resource_limit, text("group '{}' has too many items", escaped(group.name)));
   }
-  // Along an axis no index belongs to one group twice, nor to two that are of the same step: the moves of nested digits add
-  // up to a bijection only when each digit is moved once.
-  void check_overlaps() const {
+  // Moving an item one on, in a circle, must leave the axis and the items of all other members as they are: then every
+  // order of every group is a bijection, also beside the others.
+  void check_bijections() const {
+    struct On {
+      const Member* member;
+      int64_t size;
+      const NetworkGroup* group;
+    };
+    std::map<std::pair<int, int>, std::vector<On>> axes;
     for (const NetworkGroup& group : spec_.groups) {
       if (group.by >= 0 && spec_.groups[static_cast<size_t>(group.by)].by >= 0)
         fail(ErrorKind::bad_value, text("group '{}': nested deeper than once", escaped(group.name)));
-      for (size_t a = 0; a < group.members.size(); ++a)
-        for (size_t b = a + 1; b < group.members.size(); ++b) {
-          const Member &x = group.members[a], &y = group.members[b];
-          if (x.tensor == y.tensor && x.axis == y.axis && x.offset == y.offset && x.inner == y.inner)
-            fail(ErrorKind::bad_value, text("group '{}': a member twice", escaped(group.name)));
+      for (const Member& m : group.members) axes[{m.tensor, m.axis}].push_back({&m, group.size, &group});
+    }
+    for (const auto& [at, members] : axes) {
+      const int64_t extent =
+          spec_.tensors[static_cast<size_t>(at.first)].dims[static_cast<size_t>(at.second)];
+      for (const On& on : members)
+        for (int64_t c = 0; c < extent; ++c) {
+          const int64_t item = item_at(*on.member, on.size, c);
+          if (item < 0) continue;
+          const int64_t moved = c + ((item + 1) % on.size - item) * on.member->inner;
+          for (const On& other : members)
+            if (other.member != on.member &&
+                item_at(*other.member, other.size, c) != item_at(*other.member, other.size, moved))
+              fail(ErrorKind::bad_value, text("groups '{}' and '{}' overlap on tensor '{}'",
+                                              escaped(on.group->name), escaped(other.group->name),
+                                              escaped(spec_.tensors[static_cast<size_t>(at.first)].name)));
         }
     }
   }

@@ -36,6 +36,14 @@ struct Convolution {
     dims = {x.dims[0], filters};
     dims.insert(dims.end(), win.out.begin(), win.out.end());
   }
+  // What run() spreads out for its products, in numbers.
+  void check_room(const Context& c) const {
+    int64_t room = channels / groups;
+    for (const auto* list : {&win.kernel, &win.out})
+      for (const int64_t x : *list)
+        if (__builtin_mul_overflow(room, x, &room) || room > (int64_t{1} << 28))
+          c.fail(ErrorKind::resource_limit, "a convolution that takes more than 2 GiB");
+  }
   // Numbers in the padding are 0. Adds to y.
   void run(const double* x, const double* w, double* y) const {
     const int64_t places = product_of(win.out), kernel = product_of(win.kernel),
@@ -66,6 +74,7 @@ void conv(Context& c) {
   if (c.has(2))
     c.require(c.in(2).real() && c.in(2).size() == convolution.filters, "bias: one number a filter");
   if (!c.computing()) return;
+  convolution.check_room(c);
   convolution.run(x.reals.data(), w.reals.data(), y.reals.data());
   if (!c.has(2)) return;
   const auto places = static_cast<size_t>(product_of(convolution.win.out)),
@@ -84,6 +93,7 @@ void conv_integer(Context& c) {
       c.require(!c.in(i).real() && (c.in(i).size() == 1 || (i == 3 && c.in(i).size() == convolution.filters)),
                 "zero points do not fit");
   if (!c.computing()) return;
+  convolution.check_room(c);
   std::vector<double> a(x.ints.begin(), x.ints.end()), b(w.ints.begin(), w.ints.end()), sums(y.ints.size());
   if (c.has(2))
     for (double& v : a) v -= static_cast<double>(c.in(2).ints[0]);

@@ -166,6 +166,7 @@ void einsum(Context& c) {
   std::vector<int64_t> all;
   for (const int label : labels) all.push_back(extent[label]);
   const int64_t total = elements(all);
+  if (total > (int64_t{1} << 36)) c.fail(ErrorKind::resource_limit, "an equation of more than 2^36 terms");
   std::vector<std::vector<int64_t>> strides(operands.size(), std::vector<int64_t>(labels.size(), 0));
   for (size_t o = 0; o < operands.size(); ++o) {
     int64_t stride = 1;

@@ -7,7 +7,7 @@
 namespace dws::network {
 namespace {
 
-constexpr int64_t kLargest = int64_t{1} << 40;
+constexpr int64_t kLargest = int64_t{1} << 40, kMostTable = int64_t{1} << 28;
 
 std::vector<int64_t> list(const Context& c, const char* name, size_t length, int64_t otherwise,
                           int64_t least) {
@@ -18,10 +18,15 @@ std::vector<int64_t> list(const Context& c, const char* name, size_t length, int
     if (v < least || v > kLargest) c.fail(text("{}: {} is out of range", name, v));
   return *given;
 }
-int64_t elements_checked(const Context& c, const std::vector<int64_t>& v) {
-  for (const int64_t x : v)
-    if (x < 0 || x > kLargest) c.fail(text("a size of {} places", x));
-  return elements(v);
+// Offsets by places is what a table of windows holds.
+void check_table(const Context& c, const Windows& w) {
+  int64_t product = 1;
+  for (const auto* list : {&w.kernel, &w.out})
+    for (const int64_t x : *list)
+      if (x < 0 || x > kLargest || __builtin_mul_overflow(product, std::max<int64_t>(x, 1), &product) ||
+          (product > kMostTable && c.computing()))
+        c.fail(ErrorKind::resource_limit,
+               text("windows of {} places in all: expected at most {}", product, kMostTable));
 }
 Windows start(const Context& c, size_t axes, std::vector<int64_t> kernel) {
   Windows w;
@@ -112,7 +117,7 @@ Windows windows(const Context& c, const std::vector<int64_t>& dims, std::vector<
     if (ceil_mode && (out - 1) * w.strides[a] >= w.in[a] + w.before[a]) --out;
     w.out.push_back(out);
   }
-  (void)elements_checked(c, w.out);
+  check_table(c, w);
   return w;
 }
 
@@ -137,7 +142,7 @@ Windows transposed_windows(const Context& c, const std::vector<int64_t>& dims, s
     if (size < 1) c.fail(text("an output of {} places", size));
     w.in.push_back(size);
   }
-  (void)elements_checked(c, w.in);
+  check_table(c, w);
   return w;
 }
 
