@@ -45,12 +45,17 @@ struct Graph {
   std::vector<int> inputs, outputs;  // numbers in Network::values
   std::vector<Node> nodes;
 };
+// A graph within a node, by the attribute that holds it.
+struct Body {
+  std::string attribute;
+  Graph graph;
+};
 struct Node {
   std::string name, op, domain;                         // domain "" is ONNX's own
   int64_t version = 0;                                  // of its domain's operator set
   std::vector<int> inputs{}, outputs{};                 // kNone where one is left out
   std::vector<OnnxAttribute> attributes{};              // all but graphs
-  std::vector<std::pair<std::string, Graph>> bodies{};  // by attribute
+  std::vector<Body> bodies{};
 
   const OnnxAttribute* find(std::string_view attribute) const noexcept;
   int64_t attr_int(std::string_view attribute, int64_t otherwise) const noexcept;

@@ -126,7 +126,7 @@ class Builder {
         node.attributes.pop_back();
         for (const auto& body : held.graphs) {
           Scope inner{.outer = &scope};
-          node.bodies.emplace_back(held.name, graph(*body, inner, opsets, arguments, depth));
+          node.bodies.push_back({held.name, graph(*body, inner, opsets, arguments, depth)});
         }
       }
     }
