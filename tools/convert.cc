@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "format/zoo.h"
+#include "network_files.h"
 #include "output.h"
 
 namespace dws::tools {
@@ -231,6 +232,13 @@ void Convert::write_singles(const Joined& joined, ZooInfo info) const {
 }
 
 int Convert::run() const {
+  if (std::ranges::any_of(inputs, is_onnx)) {
+    if (inputs.size() > 1 || single || limit > 0 || renumber || !range.empty())
+      throw Error(ErrorKind::usage,
+                  "an ONNX file is converted alone: --range, --limit, --single and --renumber are for zoos");
+    convert_onnx(inputs.front(), out, force);
+    return 0;
+  }
   if (!single) require_writable(out, force);
   Joined joined = join_inputs();
   select(joined.places);
@@ -279,13 +287,16 @@ int Convert::run() const {
 
 void register_convert(CLI::App& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Convert>(globals);
-  CLI::App* verb = app.add_subcommand("convert", "join, cut and split zoos");
+  CLI::App* verb = app.add_subcommand(
+      "convert", "join, cut and split zoos; copy an ONNX network, or its tensors into safetensors");
   verb->footer(
       "Example:\n  dws convert piece0.safetensors piece1.safetensors -o zoo.safetensors\n"
       "  dws convert zoo.safetensors --range 100:200 --single -o networks");
   Convert& c = *command;
-  verb->add_option("FILE", c.inputs, "zoos, single networks, folders of them")->required();
-  verb->add_option("-o,--output", c.out, "the zoo to write, or with --single the folder")->required();
+  verb->add_option("FILE", c.inputs, "zoos, single networks, folders of them; or one .onnx")->required();
+  verb->add_option("-o,--output", c.out,
+                   "the zoo to write, or with --single the folder; of a network .onnx or .safetensors")
+      ->required();
   verb->add_option("--range", c.range, "BEGIN:END, networks to take after joining, END not included");
   verb->add_option("--limit", c.limit, "at most N networks")->check(CLI::PositiveNumber);
   verb->add_flag("--renumber", c.renumber, "join zoos made from different images: theirs get new numbers");

@@ -12,6 +12,7 @@
 #include "core/text.h"
 #include "format/safetensors.h"
 #include "metanets/registry.h"
+#include "network_files.h"
 #include "output.h"
 #include "symmetry/layout.h"
 
@@ -174,6 +175,7 @@ Json inspect_model(const std::string& path) {
 Json inspect(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored)) {
+    if (is_onnx(path)) return inspect_onnx(path);
     const Safetensors file = Safetensors::open(path);
     if (file.meta("dws.model")) return inspect_model(path);
     if (const std::string* meta = file.meta("dws.checkpoint")) {

@@ -38,6 +38,19 @@ code=0
 [ $code = 1 ]
 grep -q "guilty: group '0.weight'" answer
 
+# What it is, and copies.
+"$dws" inspect "$models/cnn_batch_norm.onnx" > about
+grep -q 'Conv: 2' about
+grep -q 'inputs: input: FLOAT (batch, 3, 8, 8)' about
+grep -q 'groups: 3' about
+"$dws" inspect "$models/cnn_batch_norm.onnx" --json | grep -q '"parameters":3833'
+"$dws" convert "$models/decoder.onnx" -o copy.onnx
+cmp copy.onnx "$models/decoder.onnx"
+"$dws" convert "$models/mlp_relu.onnx" -o tensors.safetensors
+grep -q '"0.weight":{"dtype":"F32","shape":\[24,7\]' tensors.safetensors
+fails 2 "an ONNX file is converted alone" "$dws" convert "$models/mlp_relu.onnx" "$models/cnn.onnx" -o new.onnx
+fails 2 "expected a name in .onnx or .safetensors" "$dws" convert "$models/mlp_relu.onnx" -o new.bin
+
 # What is wrong, in one line.
 fails 2 "expected NAME=SIZE" "$dws" symmetry "$models/mlp_relu.onnx" --dim batch
 fails 2 "no input has a free dimension 'width'" "$dws" symmetry "$models/mlp_relu.onnx" --dim width=3

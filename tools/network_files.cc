@@ -1,0 +1,137 @@
+#include "network_files.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "format/onnx_write.h"
+#include "format/safetensors.h"
+#include "network_input.h"
+
+namespace dws::tools {
+namespace {
+
+constexpr std::string_view kActivations[] = {
+    "Celu", "Elu",  "Erf",     "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish",  "PRelu",
+    "Relu", "Selu", "Sigmoid", "Sin",  "Softmax",     "Softplus",  "Softsign",  "Swish", "Tanh"};
+
+void count_ops(const network::Graph& graph, std::map<std::string, int64_t>& ops, int64_t& nodes) {
+  for (const network::Node& node : graph.nodes) {
+    ++nodes;
+    ++ops[node.domain.empty() ? node.op : node.domain + "." + node.op];
+    for (const network::Body& body : node.bodies) count_ops(body.graph, ops, nodes);
+  }
+}
+// "input (batch, 3)": a free dimension by its name, or "?".
+std::string shape_of(const network::Value& value) {
+  std::string text_ = value.type ? onnx_type_name(*value.type) : "not a tensor";
+  if (!value.dims) return text_;
+  std::vector<std::string> parts;
+  for (size_t a = 0; a < value.dims->size(); ++a) {
+    const bool named = a < value.symbols.size() && !value.symbols[a].empty();
+    parts.push_back((*value.dims)[a] >= 0 ? text("{}", (*value.dims)[a])
+                    : named               ? escaped(value.symbols[a])
+                                          : "?");
+  }
+  return text("{} ({})", text_, join(parts, ", "));
+}
+Json values(const network::Network& net, const std::vector<int>& numbers) {
+  Json json = Json::object();
+  for (const int v : numbers)
+    json.set(net.values[static_cast<size_t>(v)].name, shape_of(net.values[static_cast<size_t>(v)]));
+  return json;
+}
+
+}  // namespace
+
+bool is_onnx(const std::string& path) {
+  return path.size() > 5 && path.ends_with(".onnx");
+}
+
+Json inspect_onnx(const std::string& path) {
+  const auto onnx = std::make_shared<const Onnx>(Onnx::open(path));
+  const network::Network net = network::from_onnx(onnx);
+  Json json =
+      Json::object({{"schema", "dws.inspect/1"}, {"file", path}, {"kind", "network"}, {"format", "ONNX"}});
+  if (!onnx->producer().empty()) json.set("producer", onnx->producer());
+  json.set("ir_version", onnx->ir_version());
+  Json opsets = Json::object();
+  for (const auto& [domain, version] : onnx->opsets())
+    opsets.set(domain.empty() ? "ai.onnx" : domain, version);
+  json.set("opsets", opsets);
+  json.set("inputs", values(net, net.graph.inputs));
+  json.set("outputs", values(net, net.graph.outputs));
+
+  std::map<std::string, int64_t> ops;
+  int64_t nodes = 0;
+  count_ops(net.graph, ops, nodes);
+  json.set("nodes", nodes);
+  std::vector<std::pair<std::string, int64_t>> most(ops.begin(), ops.end());
+  std::ranges::stable_sort(most, std::greater<>(), &std::pair<std::string, int64_t>::second);
+  Json counts = Json::object(), activations = Json::array();
+  for (const auto& [op, n] : most) {
+    counts.set(op, n);
+    if (std::ranges::find(kActivations, op) != std::end(kActivations)) activations.push_back(op);
+  }
+  json.set("ops", counts);
+  json.set("activations", activations);
+
+  int64_t parameters = 0, bytes = 0;
+  std::map<std::string, int64_t> types;
+  for (const network::Constant& c : net.constants) {
+    types[onnx_type_name(c.type)] += c.elements();
+    bytes += static_cast<int64_t>(c.bytes.size());
+    if (c.floating()) parameters += c.elements();
+  }
+  Json dtypes = Json::object();
+  for (const auto& [type, n] : types) dtypes.set(type, n);
+  json.set("stored_tensors", static_cast<int64_t>(net.constants.size()));
+  json.set("parameters", parameters);
+  json.set("numbers", dtypes);
+  json.set("bytes", bytes);
+  if (!onnx->external_files().empty()) {
+    Json files = Json::array();
+    for (const auto& [name, file] : onnx->external_files()) files.push_back(name);
+    json.set("external_data", files);
+  }
+  if (!onnx->metadata().empty()) {
+    Json metadata = Json::object();
+    for (const auto& [key, value] : onnx->metadata()) metadata.set(key, value);
+    json.set("metadata", metadata);
+  }
+  try {
+    const NetworkInput input = read_network(path, {});
+    const symmetry::Spec spec = symmetry::discover(input.network, input.shapes);
+    json.set(
+        "symmetry",
+        Json::object({{"groups", std::ranges::count_if(spec.groups, [](const auto& g) { return !g.fixed; })},
+                      {"coverage", spec.coverage()}}));
+  } catch (const Error& e) {
+    json.set("symmetry", text("not known: {}", e.what()));
+  }
+  return json;
+}
+
+void convert_onnx(const std::string& path, const std::string& out, bool force) {
+  const auto onnx = std::make_shared<const Onnx>(Onnx::open(path));
+  if (is_onnx(out)) return write_onnx(*onnx, out, {}, force);
+  if (!out.ends_with(".safetensors"))
+    throw Error(
+        ErrorKind::usage,
+        text("{}: from an ONNX file to what? expected a name in .onnx or .safetensors", one_line(out)));
+  const network::Network net = network::from_onnx(onnx);
+  std::vector<TensorSource> tensors;
+  for (const network::Constant& c : net.constants) {
+    const std::optional<Dtype> dtype = onnx_dtype(c.type);
+    if (!dtype)
+      throw Error(ErrorKind::unknown_dtype,
+                  text("{}: tensor '{}' is of type {}, which safetensors does not have", one_line(path),
+                       escaped(c.name), onnx_type_name(c.type)));
+    tensors.push_back(TensorSource::raw(c.name, *dtype, c.dims, c.bytes));
+  }
+  write_safetensors(out, std::move(tensors), {{"format", "dws"}, {"source", path}}, force);
+}
+
+}  // namespace dws::tools
