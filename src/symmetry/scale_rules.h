@@ -22,6 +22,22 @@ class Uses {
   std::vector<int> readers_;
 };
 
+// For each leaf the nodes that it passes through, in order, and the values that inner graphs hand out: most nodes have nothing
+// to do with most leaves.
+class Passages {
+ public:
+  struct Passage {
+    std::vector<const network::Node*> nodes;
+    std::vector<int> handed_out;
+  };
+  explicit Passages(Discovery& d);
+  const Passage& of(FactorId leaf) const;
+
+ private:
+  void see(Discovery& d, const network::Graph& graph);
+  std::map<FactorId, Passage> passages_;
+};
+
 class LeafScales {
  public:
   struct Place {
@@ -36,14 +52,13 @@ class LeafScales {
   LeafScales(Discovery& d, FactorId leaf);
   const std::vector<Place>& places(int value);  // the axes along which the leaf lies
   int at(int value, int axis);                  // the unknown there, or kNone
-  bool touches(const network::Node& node);
   // kNone on one side: the other is held at 1.
   void same(int x, int y);
   void inverse(int x, int y);
   void one(int x);
   void one_all(const network::Node& node);
   void product(int out, int a, int b, bool constant_b);  // out = a b
-  void run(const network::Graph& graph);
+  void run(const Passages::Passage& passage);
   void settle_products();
 
   Discovery& discovery() noexcept { return d_; }

@@ -5,6 +5,7 @@
 #include <map>
 #include <numbers>
 #include <optional>
+#include <set>
 
 #include "symmetry/scale_rules.h"
 
@@ -105,11 +106,6 @@ void LeafScales::inverse(int x, int y) {
 void LeafScales::product(int out, int a, int b, bool constant_b) {
   products_.push_back({out, a, b, constant_b});
 }
-bool LeafScales::touches(const Node& node) {
-  const auto any = [&](int value) { return !places(value).empty(); };
-  return std::ranges::any_of(node.inputs, any) || std::ranges::any_of(node.outputs, any);
-}
-
 // x_out = x_a x_b: where one of the three is 1 the others are tied; where none is, one is held at 1.
 void LeafScales::settle_products() {
   const auto settle = [](Unknowns& u, const Product& p) {
@@ -134,14 +130,40 @@ void LeafScales::settle_products() {
   }
 }
 
-void LeafScales::run(const network::Graph& graph) {
+void LeafScales::run(const Passages::Passage& passage) {
+  for (const Node* node : passage.nodes) apply_scale_rule(*this, *node);
+  for (const int value : passage.handed_out)
+    for (const Place& p : places(value)) one(p.unknown);
+}
+
+Passages::Passages(Discovery& d) {
+  see(d, d.network().graph);
+}
+const Passages::Passage& Passages::of(FactorId leaf) const {
+  static const Passage none;
+  const auto at = passages_.find(leaf);
+  return at == passages_.end() ? none : at->second;
+}
+void Passages::see(Discovery& d, const network::Graph& graph) {
+  const auto leaves_of = [&](int value, std::set<FactorId>& leaves) {
+    if (value == kNone || !d.known(value) || !d.swept(value)) return;
+    for (const FactorId f : d.axes(value))
+      for (const FactorId leaf : d.factors.leaves(f))
+        if (!d.factors.pinned(leaf)) leaves.insert(leaf);
+  };
   for (const Node& node : graph.nodes) {
-    for (const auto& [name, body] : node.bodies) {
-      run(body);
-      for (const int output : body.outputs)
-        for (const Place& p : places(output)) one(p.unknown);
+    std::set<FactorId> leaves;
+    for (const network::Body& body : node.bodies) {
+      see(d, body.graph);
+      for (const int output : body.graph.outputs) {
+        std::set<FactorId> out;
+        leaves_of(output, out);
+        for (const FactorId leaf : out) passages_[leaf].handed_out.push_back(output);
+      }
     }
-    if (touches(node)) apply_scale_rule(*this, node);
+    for (const int value : node.inputs) leaves_of(value, leaves);
+    for (const int value : node.outputs) leaves_of(value, leaves);
+    for (const FactorId leaf : leaves) passages_[leaf].nodes.push_back(&node);
   }
 }
 
@@ -214,11 +236,12 @@ class Emission {
 
 void add_scales(Discovery& d, const std::vector<FactorId>& leaf_of_group, Spec& spec) {
   const Uses uses(d.network());
+  const Passages passages(d);
   for (size_t g = 0; g < spec.groups.size(); ++g) {
     if (spec.groups[g].fixed) continue;
     LeafScales scales(d, leaf_of_group[g]);
     scales.uses = &uses;
-    scales.run(d.network().graph);
+    scales.run(passages.of(d.factors.root(leaf_of_group[g])));
     for (const Discovery::Copy& copy : d.copies()) {
       const int a = scales.at(copy.a, copy.axis_a), b = scales.at(copy.b, copy.axis_b);
       if (a != kNone || b != kNone) scales.same(a, b);
