@@ -5,7 +5,6 @@
 #include <set>
 
 #include "command.h"
-#include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
 #include "network_input.h"

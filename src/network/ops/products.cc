@@ -3,8 +3,10 @@
 #include <map>
 #include <numeric>
 
+#include "core/error.h"
 #include "core/shape.h"
 #include "core/text.h"
+#include "network/equation.h"
 #include "network/ops/broadcast.h"
 #include "network/ops/families.h"
 #include "network/ops/gemm.h"
@@ -98,65 +100,31 @@ void gemm(Context& c) {
   }
 }
 
-// Labels of one operand; axes under an ellipsis have negative ones, counted from the last.
-std::vector<int> labels_of(std::string_view part, int rank) {
-  const auto letters = static_cast<int>(std::ranges::count_if(part, [](char ch) { return ch != '.'; }));
-  std::vector<int> labels;
-  bool dots = false;
-  for (const char ch : part) {
-    if (ch != '.')
-      labels.push_back(ch);
-    else if (!dots) {
-      dots = true;
-      for (int k = rank - letters; k > 0; --k) labels.push_back(-k);
-    }
-  }
-  return labels;
-}
-
 // The plain definition: a loop over all labels. Slow, and the judge of faster ones.
 void einsum(Context& c) {
-  std::string equation = c.node().attr_string("equation", "");
-  std::erase(equation, ' ');
-  const size_t arrow = equation.find("->");
-  std::vector<std::vector<int>> operands;
+  std::vector<int> ranks;
+  for (int i = 0; i < c.count(); ++i) {
+    c.require(c.in(i).real(), "expected floating point numbers");
+    ranks.push_back(c.in(i).rank());
+  }
+  Equation equation;
+  try {
+    equation = parse_equation(c.node().attr_string("equation", ""), ranks);
+  } catch (const Error& e) {
+    c.fail(e.what());
+  }
+  const std::vector<std::vector<int>>& operands = equation.inputs;
+  const std::vector<int>& out = equation.output;
   std::map<int, int64_t> extent;
-  std::map<int, int> times;
-  int widest = 0, input = 0;
-  for (std::string_view left = std::string_view(equation).substr(0, arrow);;) {
-    const size_t comma = left.find(',');
-    const Array& x = c.in(input++);
-    c.require(x.real(), "expected floating point numbers");
-    operands.push_back(labels_of(left.substr(0, comma), x.rank()));
-    if (static_cast<int>(operands.back().size()) != x.rank())
-      c.fail(text("'{}' does not fit its inputs", escaped(equation)));
-    for (size_t k = 0; k < operands.back().size(); ++k) {
-      const int label = operands.back()[k];
-      widest = std::max(widest, -label);
-      ++times[label];
-      int64_t& e = extent.emplace(label, 1).first->second;
-      if (e != 1 && x.dims[k] != 1 && e != x.dims[k])
-        c.fail(text("'{}': sizes {} and {} do not fit", escaped(equation), e, x.dims[k]));
-      if (e == 1) e = x.dims[k];
+  for (size_t o = 0; o < operands.size(); ++o)
+    for (size_t k = 0; k < operands[o].size(); ++k) {
+      const int64_t size = c.in(static_cast<int>(o)).dims[k];
+      int64_t& e = extent.emplace(operands[o][k], 1).first->second;
+      if (e != 1 && size != 1 && e != size) c.fail(text("sizes {} and {} of one label do not fit", e, size));
+      if (e == 1) e = size;
     }
-    if (comma == std::string_view::npos) break;
-    left.remove_prefix(comma + 1);
-  }
-  std::vector<int> out;
-  if (arrow != std::string::npos) {
-    const std::string_view right = std::string_view(equation).substr(arrow + 2);
-    const auto letters = static_cast<int>(std::ranges::count_if(right, [](char ch) { return ch != '.'; }));
-    out = labels_of(right, letters + (right.find('.') == std::string_view::npos ? 0 : widest));
-  } else {
-    for (int k = widest; k > 0; --k) out.push_back(-k);
-    for (const auto& [label, n] : times)
-      if (label > 0 && n == 1) out.push_back(label);
-  }
   std::vector<int64_t> dims;
-  for (const int label : out) {
-    if (!extent.contains(label)) c.fail(text("'{}': an output label without input", escaped(equation)));
-    dims.push_back(extent[label]);
-  }
+  for (const int label : out) dims.push_back(extent[label]);
   Array& y = c.make(0, c.in(0).type, dims);
   if (!c.computing()) return;
   // All labels: the output's outside, the summed ones inside.

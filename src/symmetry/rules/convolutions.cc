@@ -89,7 +89,7 @@ void resize(Discovery& d, const Node& node) {
 }
 void grid_sample(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
-  if (x.size() < 3) return d.pin_all(node);
+  if (x.size() < 3 || d.input(node, 1) == kNone) return d.pin_all(node);
   pin_from(d, node, x, 2);
   d.pin_value(node.inputs[1], d.why(node));
   d.pin(node, x[0]);

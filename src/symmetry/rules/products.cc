@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "network/equation.h"
 #include "symmetry/rules/families.h"
 
 namespace dws::symmetry {
@@ -84,68 +85,26 @@ void gemm(Discovery& d, const Node& node) {
   d.make(node, d.output(node, 0), out);
 }
 
-// Labels of one operand of an equation; axes under an ellipsis get labels of their own, counted from the last.
-std::vector<int> labels_of(std::string_view part, int rank) {
-  const auto letters = static_cast<int>(std::ranges::count_if(part, [](char c) { return c != '.'; }));
-  std::vector<int> labels;
-  bool dots = false;
-  for (const char c : part) {
-    if (c != '.')
-      labels.push_back(c);
-    else if (!dots) {
-      dots = true;
-      for (int k = rank - letters; k > 0; --k) labels.push_back(-k);
-    }
-  }
-  return labels;
-}
-
 void einsum(Discovery& d, const Node& node) {
-  std::string equation = node.attr_string("equation", "");
-  std::erase(equation, ' ');
-  const size_t arrow = equation.find("->");
-  std::string_view left = std::string_view(equation).substr(0, arrow);
+  std::vector<int> ranks;
+  for (const int input : node.inputs) ranks.push_back(d.rank(input));
+  // The executor has read it when it worked out the shapes.
+  const network::Equation equation = network::parse_equation(node.attr_string("equation", ""), ranks);
   std::map<int, FactorId> found;
-  std::map<int, int> times;
-  size_t input = 0;
-  int widest = 0;
-  while (true) {
-    const size_t comma = left.find(',');
-    const std::string_view part = left.substr(0, comma);
-    if (input >= node.inputs.size()) return d.pin_all(node);
-    const Axes axes = d.axes(node.inputs[input++]);
-    const std::vector<int> labels = labels_of(part, static_cast<int>(axes.size()));
-    if (labels.size() != axes.size()) return d.pin_all(node);
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const Axes axes = d.axes(node.inputs[i]);
     for (size_t k = 0; k < axes.size(); ++k) {
-      widest = std::max(widest, -labels[k]);
-      ++times[labels[k]];
-      const auto [at, fresh] = found.emplace(labels[k], axes[k]);
+      const auto [at, fresh] = found.emplace(equation.inputs[i][k], axes[k]);
       if (fresh) continue;
       if (d.factors.size(at->second) == 1)
         at->second = axes[k];
       else
         d.unify_stretched(node, at->second, axes[k]);
     }
-    if (comma == std::string_view::npos) break;
-    left.remove_prefix(comma + 1);
   }
-  std::vector<int> out;
-  if (arrow != std::string::npos) {
-    const std::string_view right = std::string_view(equation).substr(arrow + 2);
-    const auto letters = static_cast<int>(std::ranges::count_if(right, [](char c) { return c != '.'; }));
-    out = labels_of(right, letters + (right.find('.') == std::string_view::npos ? 0 : widest));
-  } else {  // letters used once, in alphabetical order, behind the ellipsis
-    for (int k = widest; k > 0; --k) out.push_back(-k);
-    for (const auto& [label, n] : times)
-      if (label > 0 && n == 1) out.push_back(label);
-  }
-  Axes axes;
-  for (const int label : out) {
-    const auto at = found.find(label);
-    if (at == found.end()) return d.pin_all(node);
-    axes.push_back(at->second);
-  }
-  d.make(node, d.output(node, 0), axes);
+  Axes out;
+  for (const int label : equation.output) out.push_back(found.at(label));
+  d.make(node, d.output(node, 0), out);
 }
 
 constexpr RuleRow kRows[] = {
