@@ -150,10 +150,8 @@ void Discovery::node(const Node& node) {
   }
   const Rule rule = find_rule(node.domain, node.op);
   if (!rule) return pin_all(node, "an operator that is not known");
-  const bool whole_node =
-      !node.inputs.empty() && node.inputs[0] != kNone && !node.outputs.empty() && node.outputs[0] != kNone;
-  if (!whole_node && node.bodies.empty() && node.op != "ConstantOfShape" && node.op != "Range")
-    return pin_all(node, "incomplete");
+  if (node.bodies.empty() && (node.inputs.empty() || node.inputs[0] == kNone || node.outputs.empty()))
+    return pin_all(node, "it is incomplete");
   if (!std::ranges::all_of(node.inputs, [&](int value) { return value == kNone || known(value); }))
     return pin_all(node, "shapes are not known before it runs");
   rule(*this, node);
