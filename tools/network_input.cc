@@ -67,13 +67,49 @@ void add_network_options(CLI::App& verb, NetworkOptions& options) {
                   "NAME=N: what a free dimension of the inputs is taken for (else 2 along the first axis, 8 "
                   "along others)");
   verb.add_option("--shape", options.shapes, "NAME=2x3x4: the shape that an input is taken for");
+  verb.add_option("--graph", options.graph,
+                  "for a safetensors file: the ONNX file, with the same tensors, whose graph it has");
   verb.add_option("--external-data-root", options.external_root,
                   "folder of an ONNX model's external data, when it is not the model's own");
 }
 
+namespace {
+
+// The file's numbers in place of the graph's.
+void take_tensors(NetworkInput& input, const std::string& path) {
+  input.tensors = std::make_shared<const Safetensors>(Safetensors::open(path));
+  std::map<std::string, network::Constant*> constants;
+  for (network::Constant& c : input.network.constants) constants.emplace(c.name, &c);
+  for (const TensorEntry& entry : input.tensors->tensors()) {
+    const auto at = constants.find(entry.name);
+    const auto refuse = [&](const std::string& what) {
+      throw Error(ErrorKind::mismatch, text("{}: tensor '{}' {} {}", one_line(path), escaped(entry.name),
+                                            what, one_line(input.network.file)));
+    };
+    if (at == constants.end()) refuse("is not in");
+    network::Constant& c = *at->second;
+    if (onnx_dtype(c.type) != entry.dtype || c.dims != entry.shape)
+      refuse(text("is {} {}, but {} {} in", dtype_name(entry.dtype), entry.shape_str(),
+                  onnx_type_name(c.type), shape_text(c.dims)));
+    c.bytes = input.tensors->bytes(entry);
+  }
+  input.network.file = path;
+}
+
+}  // namespace
+
 NetworkInput read_network(const std::string& path, const NetworkOptions& options) {
-  auto onnx = std::make_shared<const Onnx>(Onnx::open(path, options.external_root));
-  NetworkInput input{.onnx = onnx, .network = network::from_onnx(onnx), .inputs = {}, .shapes = {}};
+  const bool has_graph = !path.ends_with(".safetensors");
+  if (!has_graph && options.graph.empty())
+    throw Error(ErrorKind::usage, text("{}: a safetensors file has no graph", one_line(path)),
+                "--graph NET.onnx borrows one with the same tensors");
+  if (has_graph && !options.graph.empty())
+    throw Error(ErrorKind::usage, text("{}: --graph is for safetensors files", one_line(path)));
+  auto onnx =
+      std::make_shared<const Onnx>(Onnx::open(has_graph ? path : options.graph, options.external_root));
+  NetworkInput input{
+      .onnx = onnx, .tensors = nullptr, .network = network::from_onnx(onnx), .inputs = {}, .shapes = {}};
+  if (!has_graph) take_tensors(input, path);
   for (const std::string& warning : input.network.warnings) log_warn(warning);
   // What free dimensions may be depends on the network (a window needs room): the first size that fits is taken.
   constexpr int64_t kSizes[] = {8, 32, 128, 512, 1600};

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "format/safetensors.h"
 #include "network/executor.h"
 #include "network/network.h"
 #include "symmetry/spec.h"
@@ -20,16 +21,20 @@ struct NetworkOptions {
   std::vector<std::string> shapes;  // "NAME=2x3": whole shapes of inputs
   std::vector<std::string> set;     // "NAME=NUMBER": inputs that are not random
   std::string external_root;
+  std::string graph;  // the ONNX file whose graph a safetensors file borrows
 };
 void add_network_options(CLI::App& verb, NetworkOptions& options);
 
 struct NetworkInput {
   std::shared_ptr<const Onnx> onnx;
+  std::shared_ptr<const Safetensors>
+      tensors;  // of a network without a graph: its numbers, in place of the graph's own
   network::Network network;
   std::vector<network::ArrayPtr> inputs;  // type and shape of each
   std::vector<network::ArrayPtr> shapes;  // of every value
 };
-// Reads the graph and works out all shapes; warnings go to the log. Throws Error.
+// Reads the graph and works out all shapes; warnings go to the log. A safetensors file needs options.graph, in which each of
+// its tensors is found by name, type and shape; the first that is not is named. Throws Error.
 NetworkInput read_network(const std::string& path, const NetworkOptions& options);
 
 // --set, for verbs that run the network; what it says.
