@@ -32,6 +32,7 @@ std::vector<BenchCase> bench_augment();
 std::vector<BenchCase> bench_dws();
 std::vector<BenchCase> bench_scale();
 std::vector<BenchCase> bench_growth();
+std::vector<BenchCase> bench_symmetry();
 
 // Seconds of one call of `work`, over as many calls as fit into about `seconds` (two at least).
 struct Timing {

@@ -4,7 +4,7 @@ grep -q '"schema":"dws.bench/1"' bench.jsonl
 for name in machine.peak machine.peak.all_threads machine.memory machine.memory.all_threads matmul.forward \
   dws.forward.32 dws.training_step.64 dws.forward.64.layers5.batch512 dws.training_step.32.layers5.batch64 \
   dws.split.forward.32 dws.split.training_step.64 fit.one_thread fit.all_threads fit.split \
-  scale.fit scale.forward scale.training_step growth.width growth.depth; do
+  scale.fit scale.forward scale.training_step growth.width growth.depth symmetry.transformer; do
   grep -q "\"name\":\"$name\"" bench.jsonl || die "no case $name"
 done
 ! grep -qiE '"(gflops|[a-z_]*_per_second|share_of_peak|exponent)":(null|0[,}]|-)' bench.jsonl || die "$(cat bench.jsonl)"
@@ -24,6 +24,9 @@ grep '"name":"growth.width"' bench.jsonl |
   grep -q '"width":\[16,32,64,128,256,512\],"weights":\[337,1185,4417,17025,66817,264705\].*"r_squared":' ||
   die "$(grep growth bench.jsonl)"
 grep '"name":"growth.depth"' bench.jsonl | grep -q '"depth":\[3,4,5,6,7,8,9,10,11,12\]' || die "no depths"
+
+# Of each of 40 layers: heads, within queries and keys, within values, hidden units.
+grep '"name":"symmetry.transformer"' bench.jsonl | grep -q '"groups":160' || die "$(grep symmetry bench.jsonl)"
 
 # Scale starts at one thread, and the setting is what it was afterwards.
 "$dws" --threads 3 bench --seconds 0.01 --filter scale.forward --json | grep -q '"threads":\[1,2,3\]' || die "threads"
