@@ -10,6 +10,7 @@
 namespace dws::network {
 namespace {
 
+constexpr int64_t kNewestOpset = 23;  // of ONNX's own operators, that this program has been written by
 constexpr int kFunctionDepth = 32;
 constexpr int64_t kMaxNodes = 1'000'000;  // after expansion: functions that call functions grow exponentially
 
@@ -34,6 +35,10 @@ class Builder {
     net_.file = model_.path();
     net_.opsets = model_.opsets();
     net_.warnings = model_.warnings();
+    if (const auto own = net_.opsets.find(""); own != net_.opsets.end() && own->second > kNewestOpset)
+      net_.warnings.push_back(
+          text("{}: operator set {} is newer than this program, which knows those up to {}",
+               one_line(net_.file), own->second, kNewestOpset));
     for (const OnnxFunction& f : model_.functions()) functions_.emplace(f.domain + '\0' + f.name, &f);
   }
 
