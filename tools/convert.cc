@@ -1,25 +1,22 @@
 // dws convert: joins the pieces of a zoo, takes a part of one, or writes its networks as single files.
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <limits>
 #include <memory>
 
 #include "command.h"
+#include "convert_network.h"
+#include "core/atomic_folder.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "format/zoo.h"
-#include "network_files.h"
+#include "network_input.h"
 #include "output.h"
 
 namespace dws::tools {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct Place {
   size_t zoo;
@@ -91,6 +88,7 @@ struct Convert {
   std::string out, range;
   int64_t limit = 0;
   bool single = false, force = false, renumber = false;
+  NetworkConversion network;
 
   int run() const;
   Joined join_inputs() const;
@@ -194,22 +192,7 @@ void Convert::write_singles(const Joined& joined, ZooInfo info) const {
                   text("{}: --single cannot keep soft labels and the two images of a mixture",
                        joined.zoo(place).path()),
                   "keep the mixtures in a zoo");
-  // A folder may hold anything, so that even --force does not remove one.
-  if (std::error_code ignored; fs::exists(out) && !fs::is_empty(out, ignored))
-    throw Error(ErrorKind::exists, text("{}: is there already and not empty", out), "choose another folder");
-  // Whole or not at all, as files are: a folder beside it, renamed at the end.
-  const std::string temporary = text("{}.tmp{}", out, ::getpid());
-  std::error_code code;
-  if (!fs::create_directory(temporary, code))
-    throw Error(ErrorKind::io, text("{}: cannot create the folder: {}", temporary,
-                                    code ? code.message() : std::string("it is there already")));
-  struct Cleanup {
-    std::string path;
-    ~Cleanup() {
-      std::error_code ignored;
-      fs::remove_all(path, ignored);
-    }
-  } cleanup{temporary};
+  AtomicFolder folder(out);
   std::string table = "file,label,image_id\n";
   for (size_t i = 0; i < joined.places.size(); ++i) {
     const Place& place = joined.places[i];
@@ -223,20 +206,26 @@ void Convert::write_singles(const Joined& joined, ZooInfo info) const {
     info.summary.set("image_id", place.image_id);
     const int64_t label = zoo.has_labels() ? zoo.label(place.index) : -1;
     if (label >= 0) info.summary.set("label", label);
-    write_network((fs::path(temporary) / name).string(), info, {numbers, joined.numbers.size()}, {}, false);
+    write_network(folder.file(name), info, {numbers, joined.numbers.size()}, {}, false);
     table += text("{},{},{}\n", name, label < 0 ? std::string() : text("{}", label), place.image_id);
   }
-  write_text((fs::path(temporary) / "labels.csv").string(), table, false);
-  fs::rename(fs::path(temporary), out, code);
-  if (code) throw Error(ErrorKind::io, text("{}: cannot rename: {}", out, code.message()));
+  write_text(folder.file("labels.csv"), table, false);
+  folder.commit();
 }
 
 int Convert::run() const {
-  if (std::ranges::any_of(inputs, is_onnx)) {
+  const bool for_networks =
+      !network.dtype.empty() || !network.shard_size.empty() || !network.graph.empty() || is_onnx(out);
+  if (for_networks || std::ranges::any_of(inputs, is_network)) {
     if (inputs.size() > 1 || single || limit > 0 || renumber || !range.empty())
-      throw Error(ErrorKind::usage,
-                  "an ONNX file is converted alone: --range, --limit, --single and --renumber are for zoos");
-    convert_onnx(inputs.front(), out, force);
+      throw Error(
+          ErrorKind::usage,
+          "a network is converted alone: --range, --limit, --single and --renumber are for zoos, --dtype, "
+          "--shard-size and --graph are not");
+    NetworkConversion conversion = network;
+    conversion.out = out;
+    conversion.force = force;
+    convert_network(globals, inputs.front(), conversion);
     return 0;
   }
   if (!single) require_writable(out, force);
@@ -288,18 +277,27 @@ int Convert::run() const {
 void register_convert(CLI::App& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Convert>(globals);
   CLI::App* verb = app.add_subcommand(
-      "convert", "join, cut and split zoos; copy an ONNX network, or its tensors into safetensors");
+      "convert", "join, cut and split zoos; networks between ONNX, safetensors, shards and number formats");
   verb->footer(
       "Example:\n  dws convert piece0.safetensors piece1.safetensors -o zoo.safetensors\n"
-      "  dws convert zoo.safetensors --range 100:200 --single -o networks");
+      "  dws convert zoo.safetensors --range 100:200 --single -o networks\n"
+      "  dws convert model.safetensors -o shards --dtype bf16 --shard-size 2GB");
   Convert& c = *command;
-  verb->add_option("FILE", c.inputs, "zoos, single networks, folders of them; or one .onnx")->required();
-  verb->add_option("-o,--output", c.out,
-                   "the zoo to write, or with --single the folder; of a network .onnx or .safetensors")
+  verb->add_option("FILE", c.inputs,
+                   "zoos, single networks, folders of them; or one network: .onnx, .safetensors, a folder "
+                   "of shards")
+      ->required();
+  verb->add_option(
+          "-o,--output", c.out,
+          "the zoo to write, or with --single the folder; of a network NAME.onnx, NAME.safetensors or "
+          "a folder for shards")
       ->required();
   verb->add_option("--range", c.range, "BEGIN:END, networks to take after joining, END not included");
   verb->add_option("--limit", c.limit, "at most N networks")->check(CLI::PositiveNumber);
   verb->add_flag("--renumber", c.renumber, "join zoos made from different images: theirs get new numbers");
+  verb->add_option("--dtype", c.network.dtype, "of a network's floating numbers: f16, bf16, f32, f64");
+  verb->add_option("--shard-size", c.network.shard_size, "bytes a shard, 500MB or 2GiB for example (5GB)");
+  verb->add_option("--graph", c.network.graph, "the .onnx to put tensors of a safetensors file into");
   verb->add_flag("--single", c.single, "write each network to a file of its own, with labels.csv");
   verb->add_flag("--force", c.force, "overwrite the output");
   verb->callback([command, &run] { run = [command] { return command->run(); }; });

@@ -11,8 +11,9 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "format/safetensors.h"
+#include "inspect_network.h"
 #include "metanets/registry.h"
-#include "network_files.h"
+#include "network_input.h"
 #include "output.h"
 #include "symmetry/layout.h"
 

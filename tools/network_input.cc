@@ -10,26 +10,11 @@
 #include "core/log.h"
 #include "core/shape.h"
 #include "core/text.h"
+#include "stored_network.h"
 
 namespace dws::tools {
 namespace {
 
-// "NAME=NUMBER" as given with `option`.
-std::map<std::string, double> parse_pairs(const std::vector<std::string>& given, const char* option) {
-  std::map<std::string, double> pairs;
-  for (const std::string& word : given) {
-    const size_t equals = word.rfind('=');
-    double n = 0;
-    const char* end = word.data() + word.size();
-    const auto parsed = equals == std::string::npos || equals == 0
-                            ? std::from_chars_result{nullptr, std::errc::invalid_argument}
-                            : std::from_chars(word.data() + equals + 1, end, n);
-    if (parsed.ec != std::errc() || parsed.ptr != end || !std::isfinite(n))
-      throw Error(ErrorKind::usage, text("{} {}: expected NAME=NUMBER", option, escaped(word)));
-    pairs[word.substr(0, equals)] = n;
-  }
-  return pairs;
-}
 int64_t parse_size(std::string_view word, const char* option, const std::string& all) {
   int64_t n = 0;
   const auto parsed = std::from_chars(word.data(), word.data() + word.size(), n);
@@ -58,6 +43,21 @@ network::InputShapes parse_shapes(const NetworkOptions& options) {
 
 }  // namespace
 
+std::map<std::string, double> parse_pairs(const std::vector<std::string>& given, const char* option) {
+  std::map<std::string, double> pairs;
+  for (const std::string& word : given) {
+    const size_t equals = word.rfind('=');
+    double n = 0;
+    const char* end = word.data() + word.size();
+    const auto parsed = equals == std::string::npos || equals == 0
+                            ? std::from_chars_result{nullptr, std::errc::invalid_argument}
+                            : std::from_chars(word.data() + equals + 1, end, n);
+    if (parsed.ec != std::errc() || parsed.ptr != end || !std::isfinite(n))
+      throw Error(ErrorKind::usage, text("{} {}: expected NAME=NUMBER", option, escaped(word)));
+    pairs[word.substr(0, equals)] = n;
+  }
+  return pairs;
+}
 void add_input_options(CLI::App& verb, NetworkOptions& options) {
   verb.add_option("--set", options.set,
                   "NAME=NUMBER: an input that is this number everywhere, instead of random ones");
@@ -68,48 +68,35 @@ void add_network_options(CLI::App& verb, NetworkOptions& options) {
                   "along others)");
   verb.add_option("--shape", options.shapes, "NAME=2x3x4: the shape that an input is taken for");
   verb.add_option("--graph", options.graph,
-                  "for a safetensors file: the ONNX file, with the same tensors, whose graph it has");
+                  "for tensors without a graph: the ONNX file, with the same tensors, whose graph they have");
+  verb.add_option("--recipe", options.recipe,
+                  "for tensors without a graph: how they are computed with, by name (llama, gpt2, bert, vit, "
+                  "resnet, ...) or a file *.json; looked for when not given");
+  verb.add_option("--size", options.sizes,
+                  "NAME=N: a size of the recipe that no tensor says, heads=12 for one");
+  verb.add_option("--activation", options.activation,
+                  "for a chain of linear layers: relu, tanh, gelu, ...; not known when not given");
   verb.add_option("--external-data-root", options.external_root,
                   "folder of an ONNX model's external data, when it is not the model's own");
 }
 
-namespace {
-
-// The file's numbers in place of the graph's.
-void take_tensors(NetworkInput& input, const std::string& path) {
-  input.tensors = std::make_shared<const Safetensors>(Safetensors::open(path));
-  std::map<std::string, network::Constant*> constants;
-  for (network::Constant& c : input.network.constants) constants.emplace(c.name, &c);
-  for (const TensorEntry& entry : input.tensors->tensors()) {
-    const auto at = constants.find(entry.name);
-    const auto refuse = [&](const std::string& what) {
-      throw Error(ErrorKind::mismatch, text("{}: tensor '{}' {} {}", one_line(path), escaped(entry.name),
-                                            what, one_line(input.network.file)));
-    };
-    if (at == constants.end()) refuse("is not in");
-    network::Constant& c = *at->second;
-    if (onnx_dtype(c.type) != entry.dtype || c.dims != entry.shape)
-      refuse(text("is {} {}, but {} {} in", dtype_name(entry.dtype), entry.shape_str(),
-                  onnx_type_name(c.type), shape_text(c.dims)));
-    c.bytes = input.tensors->bytes(entry);
-  }
-  input.network.file = path;
+bool is_onnx(const std::string& path) {
+  return path.size() > 5 && path.ends_with(".onnx");
 }
 
-}  // namespace
-
 NetworkInput read_network(const std::string& path, const NetworkOptions& options) {
-  const bool has_graph = !path.ends_with(".safetensors");
-  if (!has_graph && options.graph.empty())
-    throw Error(ErrorKind::usage, text("{}: a safetensors file has no graph", one_line(path)),
-                "--graph NET.onnx borrows one with the same tensors");
-  if (has_graph && !options.graph.empty())
-    throw Error(ErrorKind::usage, text("{}: --graph is for safetensors files", one_line(path)));
-  auto onnx =
-      std::make_shared<const Onnx>(Onnx::open(has_graph ? path : options.graph, options.external_root));
-  NetworkInput input{
-      .onnx = onnx, .tensors = nullptr, .network = network::from_onnx(onnx), .inputs = {}, .shapes = {}};
-  if (!has_graph) take_tensors(input, path);
+  NetworkInput input;
+  if (is_onnx(path)) {
+    if (!options.graph.empty() || !options.recipe.empty() || !options.activation.empty() ||
+        !options.sizes.empty())
+      throw Error(
+          ErrorKind::usage,
+          text("{}: --graph, --recipe, --size and --activation are for safetensors files", one_line(path)));
+    input.onnx = std::make_shared<const Onnx>(Onnx::open(path, options.external_root));
+    input.network = network::from_onnx(input.onnx);
+  } else {
+    read_stored(path, options, input);
+  }
   for (const std::string& warning : input.network.warnings) log_warn(warning);
   // What free dimensions may be depends on the network (a window needs room): the first size that fits is taken.
   constexpr int64_t kSizes[] = {8, 32, 128, 512, 1600};
@@ -132,7 +119,7 @@ std::map<std::string, double> parse_inputs(const NetworkOptions& options) {
 }
 
 symmetry::Spec spec_of(const std::string& file, const NetworkInput& input) {
-  return file.empty() ? symmetry::discover(input.network, input.shapes) : read_spec(file, input.network);
+  return file.empty() ? symmetry::discover(input.network, input.inputs) : read_spec(file, input.network);
 }
 
 symmetry::Spec read_spec(const std::string& path, const network::Network& network) {

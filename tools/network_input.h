@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "format/safetensors.h"
+#include "format/checkpoint.h"
 #include "network/executor.h"
 #include "network/network.h"
 #include "symmetry/spec.h"
@@ -21,21 +21,29 @@ struct NetworkOptions {
   std::vector<std::string> shapes;  // "NAME=2x3": whole shapes of inputs
   std::vector<std::string> set;     // "NAME=NUMBER": inputs that are not random
   std::string external_root;
-  std::string graph;  // the ONNX file whose graph a safetensors file borrows
+  // For tensors without a graph: the ONNX file whose graph they have, or a recipe with sizes ("NAME=N"), or an activation.
+  std::string graph, recipe;
+  std::vector<std::string> sizes;
+  std::string activation;
 };
 void add_network_options(CLI::App& verb, NetworkOptions& options);
 
 struct NetworkInput {
-  std::shared_ptr<const Onnx> onnx;
-  std::shared_ptr<const Safetensors>
-      tensors;  // of a network without a graph: its numbers, in place of the graph's own
+  std::shared_ptr<const Onnx> onnx;  // nullptr: the graph is that of a recipe
+  std::shared_ptr<const Checkpoint>
+      tensors;  // of a network without a graph of its own: where its numbers are
   network::Network network;
   std::vector<network::ArrayPtr> inputs;  // type and shape of each
   std::vector<network::ArrayPtr> shapes;  // of every value
 };
-// Reads the graph and works out all shapes; warnings go to the log. A safetensors file needs options.graph, in which each of
-// its tensors is found by name, type and shape; the first that is not is named. Throws Error.
+// Reads the graph and works out all shapes; warnings go to the log. An .onnx file, or tensors (a safetensors file, an index of
+// shards, a folder) as stored_network.h reads them. Throws Error.
 NetworkInput read_network(const std::string& path, const NetworkOptions& options);
+
+bool is_onnx(const std::string& path);
+
+// "NAME=NUMBER" as given with `option`. Throws Error{usage}.
+std::map<std::string, double> parse_pairs(const std::vector<std::string>& given, const char* option);
 
 // --set, for verbs that run the network; what it says.
 void add_input_options(CLI::App& verb, NetworkOptions& options);

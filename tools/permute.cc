@@ -1,5 +1,4 @@
 // dws permute: a network after an element of its symmetry, random or given; its function stays the same.
-#include <map>
 #include <memory>
 
 #include "command.h"
@@ -54,22 +53,6 @@ std::vector<std::byte> new_bytes(const symmetry::Spec& spec, const symmetry::Net
   return network::to_bytes(symmetry::act(spec, g, tensor, network::to_array(c)));
 }
 
-// A safetensors file with the changed tensors in place of its own, and its metadata.
-void write_tensors(const Safetensors& file, const std::string& out, const std::vector<OnnxPatch>& patches,
-                   bool force) {
-  std::map<const std::byte*, const OnnxPatch*> changed;
-  for (const OnnxPatch& patch : patches) changed.emplace(patch.old.data(), &patch);
-  std::vector<TensorSource> tensors;
-  for (const TensorEntry& entry : file.tensors()) {
-    const Bytes bytes = file.bytes(entry);
-    const auto at = changed.find(bytes.data());
-    const bool same = at == changed.end() || bytes.empty();
-    tensors.push_back(
-        TensorSource::raw(entry.name, entry.dtype, entry.shape, same ? bytes : Bytes(at->second->numbers)));
-  }
-  write_safetensors(out, std::move(tensors), file.metadata(), force);
-}
-
 int Permute::run() const {
   const NetworkInput input = read_network(path, network);
   symmetry::Spec spec;
@@ -83,7 +66,7 @@ int Permute::run() const {
     g = symmetry::element_from_json(spec, Json::parse(read_text(apply), apply), apply);
   }
   if (inverse) g = symmetry::inverse(spec, g);
-  std::vector<OnnxPatch> patches;
+  std::vector<Patch> patches;
   const std::vector<bool> moved = symmetry::touched(spec);
   for (size_t t = 0; t < spec.tensors.size(); ++t) {
     if (!moved[t]) continue;
@@ -92,7 +75,7 @@ int Permute::run() const {
   }
   if (!emit.empty()) require_writable(emit, force);
   if (input.tensors)
-    write_tensors(*input.tensors, out, patches, force);
+    write_checkpoint(*input.tensors, out, patches, force);
   else
     write_onnx(*input.onnx, out, patches, force);
   if (!emit.empty()) {
@@ -114,7 +97,7 @@ void register_permute(CLI::App& app, const Globals& globals, Run& run) {
   sub->footer(
       "Example:\n  dws permute net.onnx -o other.onnx --seed 1 --emit g.json\n  dws permute other.onnx -o "
       "back.onnx --apply g.json --inverse");
-  sub->add_option("FILE", verb->path, "a network: .onnx, or .safetensors with --graph")->required();
+  sub->add_option("FILE", verb->path, "a network: .onnx, .safetensors, or a folder of shards")->required();
   sub->add_option("-o,--output", verb->out, "the network to write")->required();
   sub->add_option("--seed", verb->seed, "of the random element");
   sub->add_option("--groups", verb->groups, "what to draw: perm,sign,scale,phase (perm)");

@@ -66,7 +66,7 @@ void print_table(const symmetry::Spec& spec) {
 
 int Symmetry::run() const {
   const NetworkInput input = read_network(path, network);
-  const symmetry::Spec spec = symmetry::discover(input.network, input.shapes);
+  const symmetry::Spec spec = symmetry::discover(input.network, input.inputs);
   const Json described = symmetry::to_json(spec);
   if (!out.empty()) write_text(out, described.dump(1) + "\n", force);
   if (json)
@@ -82,7 +82,7 @@ void register_symmetry(CLI::App& app, const Globals&, Run& run) {
   auto verb = std::make_shared<Symmetry>();
   CLI::App* sub = app.add_subcommand(
       "symmetry", "finds the groups of interchangeable neurons, channels and heads of a network");
-  sub->add_option("FILE", verb->path, "a network: .onnx, or .safetensors with --graph")->required();
+  sub->add_option("FILE", verb->path, "a network: .onnx, .safetensors, or a folder of shards")->required();
   sub->add_option("-o,--output", verb->out, "write the spec as JSON");
   sub->add_flag("--json", verb->json, "JSON on stdout");
   sub->add_flag("--force", verb->force, "overwrite the output");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "core/error.h"
 
@@ -140,6 +141,26 @@ long long parse_int(std::string_view digits, std::string_view what) {
 
 double parse_double(std::string_view digits, std::string_view what) {
   return parse_whole<double>(digits, what, "a number");
+}
+
+uint64_t parse_bytes(std::string_view size, std::string_view what) {
+  const size_t digits = std::min(size.find_first_not_of("0123456789."), size.size());
+  const std::string_view unit = size.substr(digits);
+  double factor = unit.empty() || unit == "B" ? 1 : 0;
+  constexpr std::string_view kLetters = "KMGT";
+  if (!unit.empty() && kLetters.find(unit[0]) != std::string_view::npos) {
+    const auto power = static_cast<double>(kLetters.find(unit[0]) + 1);
+    if (unit.substr(1) == "B" || unit.size() == 1) factor = std::pow(1000.0, power);
+    if (unit.substr(1) == "iB") factor = std::pow(1024.0, power);
+  }
+  const auto fail = [&] {
+    throw Error(ErrorKind::usage,
+                text("{} {}: expected a number of bytes, 500MB or 2GiB for example", what, escaped(size)));
+  };
+  if (digits == 0 || factor == 0) fail();
+  const double bytes = parse_double(size.substr(0, digits), what) * factor;
+  if (!(bytes >= 0 && bytes < 1.8e19)) fail();
+  return static_cast<uint64_t>(bytes);
 }
 
 std::string number(double value) {

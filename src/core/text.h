@@ -34,6 +34,8 @@ std::optional<int64_t> to_int(std::string_view digits) noexcept;
 // Whole-string parse of a decimal integer or number; throws Error{usage} naming `what`.
 long long parse_int(std::string_view digits, std::string_view what);
 double parse_double(std::string_view digits, std::string_view what);
+// Bytes: "123", "500MB", "1.5GiB" (KB, MB, GB, TB of 1000; KiB, MiB, GiB, TiB of 1024). Throws Error{usage} naming `what`.
+uint64_t parse_bytes(std::string_view size, std::string_view what);
 
 // Shortest decimal text that reads back to the same number.
 std::string number(double value);

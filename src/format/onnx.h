@@ -51,6 +51,7 @@ int onnx_type_bits(OnnxType type) noexcept;  // of one element; 0 for strings
 const char* onnx_type_name(OnnxType type) noexcept;
 // The type of safetensors with the same numbers, where there is one.
 std::optional<Dtype> onnx_dtype(OnnxType type) noexcept;
+std::optional<OnnxType> onnx_type(Dtype dtype) noexcept;
 
 struct OnnxTensor {
   std::string name;

@@ -56,6 +56,12 @@ std::optional<Dtype> onnx_dtype(OnnxType type) noexcept {
   return row(type).dtype;
 }
 
+std::optional<OnnxType> onnx_type(Dtype dtype) noexcept {
+  for (size_t i = 0; i < kTypes.size(); ++i)
+    if (kTypes[i].dtype == dtype) return static_cast<OnnxType>(i + 1);
+  return {};
+}
+
 int64_t OnnxTensor::elements() const noexcept {
   int64_t product = 1;
   for (const int64_t extent : dims) product *= extent;

@@ -11,30 +11,8 @@ namespace dws {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr size_t kPiece = size_t{1} << 24;
-
-bool inside(Bytes part, Bytes whole) noexcept {
-  return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
-}
-
-// Copies a file with some of its bytes replaced, in pieces.
-void copy_patched(Bytes from, std::vector<const OnnxPatch*> patches, const std::string& path, bool force) {
-  std::ranges::sort(patches, {}, [](const OnnxPatch* p) { return p->old.data(); });
-  AtomicFile out(path, force);
-  const auto copy = [&](const std::byte* begin, const std::byte* end) {
-    for (; begin < end; begin += std::min<size_t>(kPiece, static_cast<size_t>(end - begin)))
-      out.write(begin, std::min<size_t>(kPiece, static_cast<size_t>(end - begin)));
-  };
-  const std::byte* at = from.data();
-  for (const OnnxPatch* patch : patches) {
-    copy(at, patch->old.data());
-    out.write(patch->numbers.data(), patch->numbers.size());
-    at = patch->old.data() + patch->old.size();
-  }
-  copy(at, from.data() + from.size());
-  out.commit();
-}
+using format::inside;
+using format::write_patched;
 
 // Where external data of this name goes; no part of the way may be a link.
 fs::path external_path(const fs::path& folder, const std::string& name) {
@@ -54,11 +32,11 @@ fs::path external_path(const fs::path& folder, const std::string& name) {
 
 }  // namespace
 
-void write_onnx(const Onnx& model, const std::string& path, const std::vector<OnnxPatch>& patches,
+void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches,
                 bool force) {
-  std::vector<const OnnxPatch*> own;
-  std::map<std::string, std::vector<const OnnxPatch*>> external;
-  for (const OnnxPatch& patch : patches) {
+  std::vector<const Patch*> own;
+  std::map<std::string, std::vector<const Patch*>> external;
+  for (const Patch& patch : patches) {
     if (patch.numbers.size() != patch.old.size())
       throw Error(ErrorKind::mismatch, text("{}: {} bytes for a tensor of {}", one_line(model.path()),
                                             patch.numbers.size(), patch.old.size()));
@@ -88,9 +66,9 @@ void write_onnx(const Onnx& model, const std::string& path, const std::vector<On
                     "write into another folder");
       continue;  // shared by both
     }
-    copy_patched(file.bytes(), external[name], to.string(), force);
+    write_patched(file.bytes(), external[name], to.string(), force);
   }
-  copy_patched(model.file_bytes(), own, path, force);
+  write_patched(model.file_bytes(), own, path, force);
 }
 
 }  // namespace dws

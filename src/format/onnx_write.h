@@ -5,21 +5,16 @@
 #include <vector>
 
 #include "format/onnx.h"
+#include "format/patch.h"
 
 namespace dws {
-
-// New numbers in place of those of one tensor of the model.
-struct OnnxPatch {
-  Bytes old;                       // OnnxTensor::bytes, as the model gives them: says which tensor
-  std::vector<std::byte> numbers;  // as many bytes
-};
 
 // Writes the model with its external data: files under the names that the model has for them, beside `path`. Whole or not at
 // all, each file. Throws Error{exists} for what is there and !force; Error{mismatch} for numbers of another size, for tensors
 // whose numbers the file spells out in fields that cannot be overwritten in place, and where `path` lies beside the model
 // itself, so that changed external data would take the place of its own; Error{path_escape} where external data would be
 // written through a link.
-void write_onnx(const Onnx& model, const std::string& path, const std::vector<OnnxPatch>& patches,
+void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches,
                 bool force);
 
 }  // namespace dws

@@ -40,6 +40,7 @@ class Safetensors {
   // Maps and checks the whole header. Throws Error with file, byte offset where known, tensor, expected and
   // actual.
   static Safetensors open(const std::string& path);
+  static Safetensors open(MappedFile file);  // the same of one that is mapped already
   // The same on bytes in memory that outlive the object (tests, fuzzing); `name` stands for the file in
   // messages.
   static Safetensors parse(Bytes bytes, std::string name, const SafetensorsLimits& limits = {});
@@ -49,6 +50,7 @@ class Safetensors {
   const TensorEntry* find(std::string_view name) const noexcept;
   const TensorEntry& at(std::string_view name) const;  // throws Error{missing_tensor}
   Bytes bytes(const TensorEntry& entry) const noexcept;
+  Bytes file_bytes() const noexcept { return file_.bytes(); }  // header and all; empty for parse()
   // MappedFile::release() and prefetch() of a part of what bytes() gave.
   void release(Bytes part) const noexcept { file_.release(part); }
   void prefetch(Bytes part) const noexcept { file_.prefetch(part); }

@@ -230,8 +230,11 @@ void check_tiling(const std::vector<TensorEntry>& tensors, const std::string& fi
 }  // namespace
 
 Safetensors Safetensors::open(const std::string& path) {
-  MappedFile file(path);
-  Safetensors result = parse(file.bytes(), path);
+  return open(MappedFile(path));
+}
+
+Safetensors Safetensors::open(MappedFile file) {
+  Safetensors result = parse(file.bytes(), file.path());
   result.file_ = std::move(file);  // a mapping moves without moving its bytes
   return result;
 }

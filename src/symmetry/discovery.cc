@@ -40,9 +40,12 @@ bool uniform(const Constant& c) {
 
 }  // namespace
 
-Discovery::Discovery(const network::Network& network, const std::vector<network::ArrayPtr>& shapes)
+Discovery::Discovery(const network::Network& network, std::vector<network::ArrayPtr> shapes,
+                     std::vector<network::ArrayPtr> others, bool unsure)
     : network_(network),
-      shapes_(shapes),
+      shapes_(std::move(shapes)),
+      others_(std::move(others)),
+      unsure_(unsure),
       axes_(network.values.size()),
       made_(network.values.size()),
       from_data_(network.values.size()) {}
@@ -119,6 +122,13 @@ const network::Array* Discovery::numbers(int value) const noexcept {
 std::vector<int64_t> Discovery::integers(int value) const {
   const network::Array* a = numbers(value);
   return a && !a->real() ? a->ints : std::vector<int64_t>{};
+}
+bool Discovery::varies(int value) const noexcept {
+  if (value == kNone || network_.constant_of(value)) return false;
+  if (others_.empty()) return unsure_;
+  const network::ArrayPtr &a = shapes_[static_cast<size_t>(value)], &b = others_[static_cast<size_t>(value)];
+  if (!a || !b) return true;
+  return a->dims != b->dims || a->ints != b->ints || a->reals != b->reals;
 }
 int Discovery::input(const Node& node, size_t i) const noexcept {
   return i < node.inputs.size() ? node.inputs[i] : kNone;
@@ -202,6 +212,22 @@ void Discovery::join_copies() {
 }
 
 void Discovery::sweep() {
+  if (!others_.empty()) {
+    std::swap(shapes_, others_);
+    sweep_once();
+    std::swap(shapes_, others_);
+    for (size_t v = 0; v < axes_.size(); ++v) {
+      if (network_.values[v].constant != kNone) continue;
+      axes_[v].clear();
+      made_[v] = from_data_[v] = false;
+    }
+    mixes_.clear();
+    copies_.clear();
+  }
+  sweep_once();
+}
+
+void Discovery::sweep_once() {
   for (const int input : network_.graph.inputs) {
     pin_value(input, text("input '{}'", escaped(network_.values[static_cast<size_t>(input)].name)));
     from_data_[static_cast<size_t>(input)] = known(input) && shapes_[static_cast<size_t>(input)]->real();

@@ -15,9 +15,13 @@ using Axes = std::vector<FactorId>;
 
 class Discovery {
  public:
-  // `shapes`: what network::infer() says of every value.
-  Discovery(const network::Network& network, const std::vector<network::ArrayPtr>& shapes);
-  void sweep();  // all rules, in order; then inputs and outputs pinned, copies of one tensor joined
+  // `shapes`: what network::infer() says of every value; `others`: what it says when free dimensions of the inputs are of other
+  // sizes, empty where none is free or no other size fits; `unsure` in the second case.
+  Discovery(const network::Network& network, std::vector<network::ArrayPtr> shapes,
+            std::vector<network::ArrayPtr> others, bool unsure);
+  // All rules, in order; then inputs and outputs pinned, copies of one tensor joined. For the other sizes first, with the
+  // stored tensors' axes kept: what holds for both by chance of one size is not claimed.
+  void sweep();
 
   // --- for rules ---
   Factors factors;
@@ -47,6 +51,8 @@ class Discovery {
   // Numbers of an input where they follow from shapes and constants.
   const network::Array* numbers(int value) const noexcept;
   std::vector<int64_t> integers(int value) const;                  // of numbers(); empty where unknown
+  // Whether shape or numbers depend on the sizes of free dimensions.
+  bool varies(int value) const noexcept;
   int input(const network::Node& node, size_t i) const noexcept;   // kNone where left out
   int output(const network::Node& node, size_t i) const noexcept;  // kNone where left out
   // False of what is computed from constants, shapes and integers alone: tables of angles, masks.
@@ -70,8 +76,11 @@ class Discovery {
   void note_data(const network::Node& node);
   void join_copies();
 
+  void sweep_once();
+
   const network::Network& network_;
-  const std::vector<network::ArrayPtr>& shapes_;
+  std::vector<network::ArrayPtr> shapes_, others_;
+  bool unsure_;
   std::vector<Axes> axes_;
   std::vector<bool> made_, from_data_;
   std::vector<Mix> mixes_;

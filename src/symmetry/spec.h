@@ -77,10 +77,11 @@ struct Spec {
   double coverage() const noexcept { return parameters > 0 ? moved / static_cast<double>(parameters) : 0; }
 };
 
-// Finds it, from the graph alone. `shapes` as network::infer() gives them. Never claims what does not hold; what an operator
+// Finds it, from the graph alone. `inputs`: type and shape of each input, as network::input_shapes() gives them; what depends on
+// the size taken for a free dimension is not claimed. Never claims what does not hold; what an operator
 // without a rule touches stays pinned. Source: the rules are those of the operators' definitions (ONNX Operators.md); groups
 // as in Ainsworth et al., "Git Re-Basin", ICLR 2023; scales and signs as in Godfrey et al., NeurIPS 2022.
-Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& shapes);
+Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& inputs);
 
 Json to_json(const Spec& spec);
 // Throws Error{bad_schema|bad_value} with `name` (a file) in front for anything that does not describe a bijection of the

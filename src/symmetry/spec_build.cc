@@ -3,7 +3,9 @@
 #include <map>
 #include <set>
 
+#include "core/error.h"
 #include "core/text.h"
+#include "network/executor.h"
 #include "symmetry/discovery.h"
 #include "symmetry/scales.h"
 #include "symmetry/spec.h"
@@ -301,10 +303,40 @@ class Builder {
   std::vector<FactorId> leaf_of_group_;
 };
 
+// Shapes for inputs whose free dimensions are larger.
+std::vector<network::ArrayPtr> with_other_sizes(const network::Network& network,
+                                                const std::vector<network::ArrayPtr>& inputs, bool& unsure) {
+  bool free = false;
+  // One more shows what is a chance of the size; networks that halve their pictures often need twice as much.
+  for (const auto larger : {+[](int64_t n) { return n + 1; }, +[](int64_t n) { return 2 * n; }}) {
+    std::vector<network::ArrayPtr> others = inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const network::Value& value = network.values[static_cast<size_t>(network.graph.inputs[i])];
+      network::Array a{.type = inputs[i]->type, .dims = inputs[i]->dims};
+      for (size_t axis = 0; axis < a.dims.size(); ++axis) {
+        if (value.dims && axis < value.dims->size() && (*value.dims)[axis] >= 0) continue;
+        free = true;
+        a.dims[axis] = larger(a.dims[axis]);
+      }
+      others[i] = std::make_shared<const network::Array>(std::move(a));
+    }
+    if (!free) return {};
+    try {
+      return network::infer(network, others);
+    } catch (const Error&) {
+      continue;  // such a size does not fit
+    }
+  }
+  unsure = true;
+  return {};
+}
+
 }  // namespace
 
-Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& shapes) {
-  Discovery d(network, shapes);
+Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& inputs) {
+  bool unsure = false;
+  std::vector<network::ArrayPtr> others = with_other_sizes(network, inputs, unsure);
+  Discovery d(network, network::infer(network, inputs), std::move(others), unsure);
   d.sweep();
   return Builder(d).build();
 }

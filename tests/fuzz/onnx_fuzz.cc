@@ -30,7 +30,7 @@ void use(const std::shared_ptr<const Onnx>& onnx) {
   }
   const std::vector<network::ArrayPtr> inputs = network::input_shapes(net, {});
   const std::vector<network::ArrayPtr> shapes = network::infer(net, inputs);
-  const symmetry::Spec spec = symmetry::discover(net, shapes);
+  const symmetry::Spec spec = symmetry::discover(net, inputs);
   fuzz::require(spec.coverage() >= 0 && spec.coverage() <= 1 + 1e-9, "the coverage is a share");
   const Json json = symmetry::to_json(spec);
   if (small(shapes, net)) {

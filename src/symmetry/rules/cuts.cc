@@ -45,6 +45,7 @@ void split(Discovery& d, const Node& node) {
     if (!d.known(output)) return d.pin_all(node);
     const int64_t end = begin + d.dims(output)[a];
     Axes out = x;
+    if (d.varies(d.input(node, 1))) d.pin(node, x[a]);
     out[a] = part_of(d, node, x[a], begin, end);
     d.make(node, output, out);
     begin = end;
@@ -76,6 +77,8 @@ void slice(Discovery& d, const Node& node) {
     if (!axis) return d.pin_all(node);
     const auto a = static_cast<size_t>(*axis);
     const int64_t size = d.factors.size(out[a]), count = d.dims(y)[a], step = i < steps.size() ? steps[i] : 1;
+    // The rows of a table that a longer input would reach are not free either.
+    if (d.varies(d.input(node, 1)) || d.varies(d.input(node, 2))) d.pin(node, out[a]);
     if (step == 1) {
       const int64_t begin = std::clamp<int64_t>(starts[i] < 0 ? starts[i] + size : starts[i], 0, size);
       out[a] = part_of(d, node, out[a], begin, begin + count);
@@ -98,6 +101,7 @@ void gather(Discovery& d, const Node& node) {
   bool run = !known.empty() && known.front() >= 0;
   for (size_t i = 1; i < known.size(); ++i) run = run && known[i] == known[i - 1] + 1;
   Axes out(x.begin(), x.begin() + *axis);
+  if (d.varies(node.inputs[1])) d.pin(node, looked_up);
   if (run && index_rank <= 1) {
     const FactorId part = part_of(d, node, looked_up, known.front(), known.back() + 1);
     if (index_rank == 1) out.push_back(part);

@@ -98,5 +98,15 @@ TEST(Utf8, LengthOfEachForm) {
   EXPECT_EQ(first_bad_utf8("ab\xC3\xA9\xA9"), 4u);
 }
 
+TEST(Text, Bytes) {
+  EXPECT_EQ(parse_bytes("0", "x"), 0u);
+  EXPECT_EQ(parse_bytes("123", "x"), 123u);
+  EXPECT_EQ(parse_bytes("5GB", "x"), 5'000'000'000u);
+  EXPECT_EQ(parse_bytes("1.5GiB", "x"), 1'610'612'736u);
+  EXPECT_EQ(parse_bytes("2K", "x"), 2000u);
+  for (const char* bad : {"", "GB", "-1", "1XB", "1 GB", "1.2.3MB", "1e3", "99999999TB", "1kB"})
+    EXPECT_TRUE(testing::throws_error(ErrorKind::usage, [&] { parse_bytes(bad, "--size"); }, "--size")) << bad;
+}
+
 }  // namespace
 }  // namespace dws

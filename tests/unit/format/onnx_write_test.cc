@@ -156,7 +156,7 @@ TEST_F(OnnxWriteExternal, GoesBesideTheModelUnderTheSameName) {
 TEST_F(OnnxWriteExternal, NeverInPlaceOfTheModelsOwn) {
   const Onnx onnx = Onnx::open(in("a.onnx"));
   const std::string before = read(in("data/w.bin"));
-  const std::vector<OnnxPatch> patches = {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})}};
+  const std::vector<Patch> patches = {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})}};
   EXPECT_EQ(kind_of([&] { write_onnx(onnx, in("b.onnx"), patches, true); }), ErrorKind::mismatch);
   EXPECT_EQ(read(in("data/w.bin")), before);
   EXPECT_FALSE(fs::exists(in("b.onnx")));

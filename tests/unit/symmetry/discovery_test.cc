@@ -40,7 +40,7 @@ Built build(const std::function<std::string(onnx::GraphProto&, const std::string
   built.bytes = model.SerializeAsString();
   built.net = network::from_onnx(std::make_shared<Onnx>(Onnx::parse(testing::bytes_of(built.bytes), "test")));
   built.inputs = network::input_shapes(built.net, {});
-  built.spec = discover(built.net, network::infer(built.net, built.inputs));
+  built.spec = discover(built.net, built.inputs);
   return built;
 }
 bool pinned_by(const Spec& spec, const std::string& word) {

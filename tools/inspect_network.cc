@@ -1,4 +1,4 @@
-#include "network_files.h"
+#include "inspect_network.h"
 
 #include <algorithm>
 #include <map>
@@ -6,8 +6,6 @@
 
 #include "core/error.h"
 #include "core/text.h"
-#include "format/onnx_write.h"
-#include "format/safetensors.h"
 #include "network_input.h"
 
 namespace dws::tools {
@@ -45,10 +43,6 @@ Json values(const network::Network& net, const std::vector<int>& numbers) {
 }
 
 }  // namespace
-
-bool is_onnx(const std::string& path) {
-  return path.size() > 5 && path.ends_with(".onnx");
-}
 
 Json inspect_onnx(const std::string& path) {
   const auto onnx = std::make_shared<const Onnx>(Onnx::open(path));
@@ -103,7 +97,7 @@ Json inspect_onnx(const std::string& path) {
   }
   try {
     const NetworkInput input = read_network(path, {});
-    const symmetry::Spec spec = symmetry::discover(input.network, input.shapes);
+    const symmetry::Spec spec = symmetry::discover(input.network, input.inputs);
     json.set(
         "symmetry",
         Json::object({{"groups", std::ranges::count_if(spec.groups, [](const auto& g) { return !g.fixed; })},
@@ -112,26 +106,6 @@ Json inspect_onnx(const std::string& path) {
     json.set("symmetry", text("not known: {}", e.what()));
   }
   return json;
-}
-
-void convert_onnx(const std::string& path, const std::string& out, bool force) {
-  const auto onnx = std::make_shared<const Onnx>(Onnx::open(path));
-  if (is_onnx(out)) return write_onnx(*onnx, out, {}, force);
-  if (!out.ends_with(".safetensors"))
-    throw Error(
-        ErrorKind::usage,
-        text("{}: from an ONNX file to what? expected a name in .onnx or .safetensors", one_line(out)));
-  const network::Network net = network::from_onnx(onnx);
-  std::vector<TensorSource> tensors;
-  for (const network::Constant& c : net.constants) {
-    const std::optional<Dtype> dtype = onnx_dtype(c.type);
-    if (!dtype)
-      throw Error(ErrorKind::unknown_dtype,
-                  text("{}: tensor '{}' is of type {}, which safetensors does not have", one_line(path),
-                       escaped(c.name), onnx_type_name(c.type)));
-    tensors.push_back(TensorSource::raw(c.name, *dtype, c.dims, c.bytes));
-  }
-  write_safetensors(out, std::move(tensors), {{"format", "dws"}, {"source", path}}, force);
 }
 
 }  // namespace dws::tools

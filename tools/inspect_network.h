@@ -1,0 +1,13 @@
+// What `inspect` says of networks.
+#pragma once
+
+#include <string>
+
+#include "core/json.h"
+
+namespace dws::tools {
+
+// {"schema", "file", "kind": "network", ...}: what a person wants to know at first sight.
+Json inspect_onnx(const std::string& path);
+
+}  // namespace dws::tools
