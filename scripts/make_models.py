@@ -4,7 +4,8 @@
 usage: make_models.py [OUT] [--only NAME...]
 
 For developers, with Debian's python3-torch (1.13); the tests read what is committed. For each network of
-example_networks.py writes NAME.onnx and NAME.io.safetensors: inputs in.0, ... and PyTorch's outputs out.0, ...
+example_networks.py writes NAME.onnx, for each of example_state_dicts.py stored/NAME.safetensors, its tensors alone; and
+beside each NAME.io.safetensors: inputs in.0, ... and PyTorch's outputs out.0, ...
 """
 import argparse
 import json
@@ -15,6 +16,7 @@ import zlib
 import torch
 
 from example_networks import NETWORKS
+from example_state_dicts import STATE_DICTS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -46,12 +48,25 @@ def unsettle(net):
                 buffer.uniform_(0.5, 2)
 
 
-def make(name, out):
-    build, shape, options = NETWORKS[name]
+def prepare(name, build, shape):
     torch.manual_seed(zlib.crc32(name.encode()))
     net = build().eval()
     unsettle(net)
-    x = torch.randint(shape[0], shape[1]) if isinstance(shape[1], tuple) else torch.randn(shape)
+    return net, torch.randint(shape[0], shape[1]) if isinstance(shape[1], tuple) else torch.randn(shape)
+
+
+def store(name, out):
+    net, x = prepare(name, *STATE_DICTS[name])
+    path = os.path.join(out, "stored", f"{name}.safetensors")
+    with torch.no_grad():
+        write_safetensors(path, net.state_dict())
+        write_safetensors(path.replace(".safetensors", ".io.safetensors"), {"in.0": x, "out.0": net(x)})
+    print(f"stored/{name}: {os.path.getsize(path)} bytes")
+
+
+def make(name, out):
+    build, shape, options = NETWORKS[name]
+    net, x = prepare(name, build, shape)
     path = os.path.join(out, f"{name}.onnx")
     keep = {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False} if options.get("keep_norms") else {}
     axes = {"dynamic_axes": {"input": {0: "batch"}, "output": {0: "batch"}}} if options.get("dynamic") else {}
@@ -65,11 +80,15 @@ def make(name, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", nargs="?", default=os.path.join(HERE, "..", "tests", "models"))
-    parser.add_argument("--only", nargs="*", choices=sorted(NETWORKS))
+    parser.add_argument("--only", nargs="*", choices=sorted({**NETWORKS, **STATE_DICTS}))
     arguments = parser.parse_args()
-    os.makedirs(arguments.out, exist_ok=True)
+    os.makedirs(os.path.join(arguments.out, "stored"), exist_ok=True)
     for name in arguments.only or NETWORKS:
-        make(name, arguments.out)
+        if name in NETWORKS:
+            make(name, arguments.out)
+    for name in arguments.only or STATE_DICTS:
+        if name in STATE_DICTS:
+            store(name, arguments.out)
 
 
 if __name__ == "__main__":

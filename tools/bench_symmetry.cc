@@ -101,8 +101,8 @@ Json transformer(const BenchContext& context) {
   const network::Network& net = encoder.network();
   const auto inputs = network::input_shapes(net, {});
   size_t groups = 0;
-  const double seconds = best_seconds(
-      context.seconds, [&] { groups = symmetry::discover(net, inputs).groups.size(); });
+  const double seconds =
+      best_seconds(context.seconds, [&] { groups = symmetry::discover(net, inputs).groups.size(); });
   return Json::object({{"seconds", seconds},
                        {"nodes", static_cast<int64_t>(net.graph.nodes.size())},
                        {"groups", static_cast<int64_t>(groups)},

@@ -111,6 +111,10 @@ class Conversion {
                     "give -o the name of a new folder");
       write_safetensors(wanted_.out, std::move(tensors), metadata_, wanted_.force);
     } else {
+      if (wanted_.shard_size.empty() && !std::filesystem::path(wanted_.out).extension().empty())
+        throw Error(ErrorKind::usage,
+                    text("{}: expected NAME.onnx, NAME.safetensors, or the name of a folder for shards",
+                         one_line(wanted_.out)));
       const uint64_t size =
           wanted_.shard_size.empty() ? kShard : parse_bytes(wanted_.shard_size, "--shard-size");
       if (size == 0) throw Error(ErrorKind::usage, "--shard-size 0: expected a size, 5GB for one");

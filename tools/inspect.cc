@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "command.h"
+#include "convert_network.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/log.h"
@@ -175,8 +176,8 @@ Json inspect_model(const std::string& path) {
 
 Json inspect(const std::string& path) {
   std::error_code ignored;
+  if (is_network(path)) return inspect_network(path);
   if (!std::filesystem::is_directory(path, ignored)) {
-    if (is_onnx(path)) return inspect_onnx(path);
     const Safetensors file = Safetensors::open(path);
     if (file.meta("dws.model")) return inspect_model(path);
     if (const std::string* meta = file.meta("dws.checkpoint")) {

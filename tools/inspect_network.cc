@@ -42,22 +42,9 @@ Json values(const network::Network& net, const std::vector<int>& numbers) {
   return json;
 }
 
-}  // namespace
-
-Json inspect_onnx(const std::string& path) {
-  const auto onnx = std::make_shared<const Onnx>(Onnx::open(path));
-  const network::Network net = network::from_onnx(onnx);
-  Json json =
-      Json::object({{"schema", "dws.inspect/1"}, {"file", path}, {"kind", "network"}, {"format", "ONNX"}});
-  if (!onnx->producer().empty()) json.set("producer", onnx->producer());
-  json.set("ir_version", onnx->ir_version());
-  Json opsets = Json::object();
-  for (const auto& [domain, version] : onnx->opsets())
-    opsets.set(domain.empty() ? "ai.onnx" : domain, version);
-  json.set("opsets", opsets);
+void describe_graph(const network::Network& net, Json& json) {
   json.set("inputs", values(net, net.graph.inputs));
   json.set("outputs", values(net, net.graph.outputs));
-
   std::map<std::string, int64_t> ops;
   int64_t nodes = 0;
   count_ops(net.graph, ops, nodes);
@@ -71,41 +58,101 @@ Json inspect_onnx(const std::string& path) {
   }
   json.set("ops", counts);
   json.set("activations", activations);
+}
 
-  int64_t parameters = 0, bytes = 0;
+// What is stored: of each type how many numbers.
+struct Numbers {
   std::map<std::string, int64_t> types;
-  for (const network::Constant& c : net.constants) {
-    types[onnx_type_name(c.type)] += c.elements();
-    bytes += static_cast<int64_t>(c.bytes.size());
-    if (c.floating()) parameters += c.elements();
+  int64_t tensors = 0, parameters = 0, bytes = 0;
+
+  void add(OnnxType type, int64_t elements, size_t size, bool floating) {
+    ++tensors;
+    types[onnx_type_name(type)] += elements;
+    bytes += static_cast<int64_t>(size);
+    if (floating) parameters += elements;
   }
-  Json dtypes = Json::object();
-  for (const auto& [type, n] : types) dtypes.set(type, n);
-  json.set("stored_tensors", static_cast<int64_t>(net.constants.size()));
-  json.set("parameters", parameters);
-  json.set("numbers", dtypes);
-  json.set("bytes", bytes);
+  void describe(Json& json) const {
+    Json dtypes = Json::object();
+    for (const auto& [type, n] : types) dtypes.set(type, n);
+    json.set("stored_tensors", tensors);
+    json.set("parameters", parameters);
+    json.set("numbers", dtypes);
+    json.set("bytes", bytes);
+  }
+};
+
+void describe_symmetry(const NetworkInput& input, Json& json) {
+  const symmetry::Spec spec = symmetry::discover(input.network, input.inputs);
+  json.set(
+      "symmetry",
+      Json::object({{"groups", std::ranges::count_if(spec.groups, [](const auto& g) { return !g.fixed; })},
+                    {"coverage", spec.coverage()}}));
+}
+
+void describe_metadata(const std::vector<std::pair<std::string, std::string>>& metadata, Json& json) {
+  if (metadata.empty()) return;
+  Json all = Json::object();
+  for (const auto& [key, value] : metadata) all.set(key, value);
+  json.set("metadata", all);
+}
+
+Json inspect_onnx(const std::string& path) {
+  const auto onnx = std::make_shared<const Onnx>(Onnx::open(path));
+  const network::Network net = network::from_onnx(onnx);
+  Json json =
+      Json::object({{"schema", "dws.inspect/1"}, {"file", path}, {"kind", "network"}, {"format", "ONNX"}});
+  if (!onnx->producer().empty()) json.set("producer", onnx->producer());
+  json.set("ir_version", onnx->ir_version());
+  Json opsets = Json::object();
+  for (const auto& [domain, version] : onnx->opsets())
+    opsets.set(domain.empty() ? "ai.onnx" : domain, version);
+  json.set("opsets", opsets);
+  describe_graph(net, json);
+  Numbers numbers;
+  for (const network::Constant& c : net.constants)
+    numbers.add(c.type, c.elements(), c.bytes.size(), c.floating());
+  numbers.describe(json);
   if (!onnx->external_files().empty()) {
     Json files = Json::array();
     for (const auto& [name, file] : onnx->external_files()) files.push_back(name);
     json.set("external_data", files);
   }
-  if (!onnx->metadata().empty()) {
-    Json metadata = Json::object();
-    for (const auto& [key, value] : onnx->metadata()) metadata.set(key, value);
-    json.set("metadata", metadata);
-  }
+  describe_metadata(onnx->metadata(), json);
   try {
-    const NetworkInput input = read_network(path, {});
-    const symmetry::Spec spec = symmetry::discover(input.network, input.inputs);
-    json.set(
-        "symmetry",
-        Json::object({{"groups", std::ranges::count_if(spec.groups, [](const auto& g) { return !g.fixed; })},
-                      {"coverage", spec.coverage()}}));
+    describe_symmetry(read_network(path, {}), json);
   } catch (const Error& e) {
     json.set("symmetry", text("not known: {}", e.what()));
   }
   return json;
+}
+
+Json inspect_stored(const std::string& path) {
+  const Checkpoint checkpoint = Checkpoint::open(path);
+  Json json = Json::object(
+      {{"schema", "dws.inspect/1"}, {"file", path}, {"kind", "network"}, {"format", "safetensors"}});
+  if (checkpoint.sharded()) json.set("shards", static_cast<int64_t>(checkpoint.files().size()));
+  try {
+    const NetworkInput input = read_network(path, {});
+    json.set("taken_for", input.assumed);
+    describe_graph(input.network, json);
+    describe_symmetry(input, json);
+  } catch (const Error& e) {
+    json.set("graph", text("not known: {}{}{}", e.what(), e.advice().empty() ? "" : "; ", e.advice()));
+  }
+  Numbers numbers;
+  for (const CheckpointTensor& tensor : checkpoint.tensors())
+    if (const auto type = onnx_type(tensor.entry->dtype))
+      numbers.add(*type, tensor.entry->elements(), checkpoint.bytes(tensor).size(),
+                  network::Constant{.name = {}, .type = *type, .dims = {}, .bytes = {}}.floating());
+  numbers.describe(json);
+  describe_metadata(checkpoint.metadata(), json);
+  return json;
+}
+
+}  // namespace
+
+Json inspect_network(const std::string& path) {
+  return is_onnx(path) ? inspect_onnx(path) : inspect_stored(path);
 }
 
 }  // namespace dws::tools

@@ -8,6 +8,6 @@
 namespace dws::tools {
 
 // {"schema", "file", "kind": "network", ...}: what a person wants to know at first sight.
-Json inspect_onnx(const std::string& path);
+Json inspect_network(const std::string& path);
 
 }  // namespace dws::tools

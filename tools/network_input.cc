@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <map>
 
 #include "core/error.h"
@@ -86,7 +87,10 @@ bool is_onnx(const std::string& path) {
 
 NetworkInput read_network(const std::string& path, const NetworkOptions& options) {
   NetworkInput input;
-  if (is_onnx(path)) {
+  std::error_code none;
+  const bool stored =
+      path.ends_with(".safetensors") || path.ends_with(".json") || std::filesystem::is_directory(path, none);
+  if (!stored) {
     if (!options.graph.empty() || !options.recipe.empty() || !options.activation.empty() ||
         !options.sizes.empty())
       throw Error(
@@ -98,6 +102,7 @@ NetworkInput read_network(const std::string& path, const NetworkOptions& options
     read_stored(path, options, input);
   }
   for (const std::string& warning : input.network.warnings) log_warn(warning);
+  if (!input.assumed.empty()) log_info(text("{}: taken for {}", one_line(path), input.assumed));
   // What free dimensions may be depends on the network (a window needs room): the first size that fits is taken.
   constexpr int64_t kSizes[] = {8, 32, 128, 512, 1600};
   network::InputShapes shapes = parse_shapes(options);

@@ -32,6 +32,7 @@ struct NetworkInput {
   std::shared_ptr<const Onnx> onnx;  // nullptr: the graph is that of a recipe
   std::shared_ptr<const Checkpoint>
       tensors;  // of a network without a graph of its own: where its numbers are
+  std::string assumed;  // of a network without a graph of its own: what it was taken for
   network::Network network;
   std::vector<network::ArrayPtr> inputs;  // type and shape of each
   std::vector<network::ArrayPtr> shapes;  // of every value

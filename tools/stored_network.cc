@@ -89,7 +89,7 @@ void read_stored(const std::string& path, const NetworkOptions& options, Network
     settings.sizes.config.set("activation", options.activation);
   }
   network::RecipeResult result = network::from_tensors(stored(path, input.tensors), settings);
-  log_info(text("{}: taken for {}", one_line(path), result.assumed));
+  input.assumed = std::move(result.assumed);
   input.network = std::move(result.network);
 }
 

@@ -99,7 +99,8 @@ void RecipeReader::find_prefix() {
       prefix_ = prefix;
       return;
     }
-  g_.fail(ErrorKind::missing_tensor, text("tensor '{}' is missing", escaped(with_prefix(anchor, ""))));
+  g_.fail(ErrorKind::missing_tensor,
+          text("tensor '{}' is missing", escaped(with_prefix(anchor, prefixes(recipe_, name_).front()))));
 }
 
 void RecipeReader::read_sizes() {

@@ -52,6 +52,7 @@ class RecipeReader {
   int64_t whole(const Json& s, const char* key, const Names& names, int64_t otherwise) const;
   bool flag(const Json& s, const char* key) const;
   int value(const Json& s, const char* key, const Names& names);
+  std::vector<int64_t> shape_of(const Json& list) const;
   int value_of(const Json& item, const Names& names);
   std::vector<int> values(const Json& s, const Names& names);
   void define(const Json& s, int made);

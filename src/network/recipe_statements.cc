@@ -84,10 +84,29 @@ bool RecipeReader::flag(const Json& s, const char* key) const {
   return given && given->as_bool(text("{}: {}", name_, key));
 }
 
-// A value by its name, {"tensor": PATTERN}, {"ints": [...]} or {"number": X}.
+// Numbers and names of sizes; -1 for any.
+std::vector<int64_t> RecipeReader::shape_of(const Json& list) const {
+  std::vector<int64_t> shape;
+  for (const Json& extent : list.as_array(text("{}: shape", name_))) {
+    if (extent.is_integer()) {
+      shape.push_back(extent.as_int());
+      continue;
+    }
+    const auto size = sizes_.find(extent.as_string(text("{}: shape", name_)));
+    if (size == sizes_.end()) bad(text("'{}' is no size", escaped(extent.as_string())));
+    shape.push_back(size->second);
+  }
+  return shape;
+}
+
+// A value by its name, {"tensor": PATTERN, "shape": [...]} (the shape may be left out), {"ints": [...]} or {"number": X}.
 int RecipeReader::value_of(const Json& item, const Names& names) {
   if (item.is_object()) {
-    if (item.find("tensor")) return g_.tensor(tensor_name(item, "tensor", names));
+    if (item.find("tensor")) {
+      const std::string name = tensor_name(item, "tensor", names);
+      const Json* shape = item.find("shape");
+      return shape ? g_.tensor(name, shape_of(*shape)) : g_.tensor(name);
+    }
     if (const Json* x = item.find("number")) return g_.number(x->as_double(text("{}: number", name_)));
     if (const Json* list = item.find("ints")) {
       std::vector<int64_t> ints;
