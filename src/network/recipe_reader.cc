@@ -11,7 +11,7 @@ namespace dws::network {
 namespace {
 
 constexpr int kDepth = 16;             // of statements within statements
-constexpr int64_t kSteps = 1'000'000;  // statements carried out
+constexpr int64_t kSteps = 100'000;  // statements carried out
 
 const Json& field(const Json& json, const char* key, const std::string& name) {
   const Json* found = json.find(key);
