@@ -35,6 +35,9 @@ void write_checkpoint(const Checkpoint& checkpoint, const std::string& path,
     if (patch.old.empty()) continue;
     const auto file = std::ranges::find_if(
         checkpoint.files(), [&](const Safetensors& f) { return format::inside(patch.old, f.file_bytes()); });
+    if (file == checkpoint.files().end())
+      throw Error(ErrorKind::internal,
+                  text("{}: numbers that it does not hold", one_line(checkpoint.path())));
     by_file[static_cast<size_t>(file - checkpoint.files().begin())].push_back(&patch);
   }
   if (!checkpoint.sharded())

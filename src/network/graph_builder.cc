@@ -158,29 +158,26 @@ int GraphBuilder::tensor(const std::string& name, const std::vector<int64_t>& ex
   return tensor(name);
 }
 
+int GraphBuilder::made(const char* what, OnnxType type, std::vector<int64_t> shape,
+                       std::vector<std::byte> bytes) {
+  owner_->made.push_back(std::move(bytes));
+  return constant({.name = text("{}_{}", what, net_.values.size()),
+                   .type = type,
+                   .dims = std::move(shape),
+                   .bytes = owner_->made.back(),
+                   .made = true});
+}
 int GraphBuilder::ints(const std::vector<int64_t>& values) {
   std::vector<std::byte> bytes(values.size() * sizeof(int64_t));
   if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
-  owner_->made.push_back(std::move(bytes));
-  return constant({.name = text("sizes_{}", net_.values.size()),
-                   .type = OnnxType::i64,
-                   .dims = {static_cast<int64_t>(values.size())},
-                   .bytes = owner_->made.back()});
+  return made("sizes", OnnxType::i64, {static_cast<int64_t>(values.size())}, std::move(bytes));
 }
 int GraphBuilder::number(double value) {
-  owner_->made.push_back(to_bytes(Array{.type = type_, .dims = {}, .reals = {value}}));
-  return constant({.name = text("number_{}", net_.values.size()),
-                   .type = type_,
-                   .dims = {},
-                   .bytes = owner_->made.back()});
+  return made("number", type_, {}, to_bytes(Array{.type = type_, .dims = {}, .reals = {value}}));
 }
 int GraphBuilder::numbers(const std::vector<double>& values) {
   const std::vector<int64_t> shape = {static_cast<int64_t>(values.size())};
-  owner_->made.push_back(to_bytes(Array{.type = type_, .dims = shape, .reals = values}));
-  return constant({.name = text("numbers_{}", net_.values.size()),
-                   .type = type_,
-                   .dims = shape,
-                   .bytes = owner_->made.back()});
+  return made("numbers", type_, shape, to_bytes(Array{.type = type_, .dims = shape, .reals = values}));
 }
 
 int64_t GraphBuilder::channels(int value) const {

@@ -69,6 +69,7 @@ class GraphBuilder {
  private:
   struct Owner;
   int constant(Constant constant);
+  int made(const char* what, OnnxType type, std::vector<int64_t> shape, std::vector<std::byte> bytes);
   int fresh(std::string name);
 
   Network net_;

@@ -65,6 +65,7 @@ const Axes& Discovery::axes(int value) {
     for (const int64_t extent : dims(value)) {
       axes_[v].push_back(factors.leaf(extent));
       if (constant && is_table_type(constant->type)) factors.pin(axes_[v].back(), "a table of integers");
+      if (constant && constant->made) factors.pin(axes_[v].back(), "numbers that no tensor holds");
     }
   }
   return axes_[v];

@@ -144,8 +144,8 @@ Companions companions(Discovery& d) {
 }
 
 bool is_parameter(const Constant& c) noexcept {
-  return c.floating() || c.type == OnnxType::i8 || c.type == OnnxType::u8 || c.type == OnnxType::i4 ||
-         c.type == OnnxType::u4;
+  return !c.made && (c.floating() || c.type == OnnxType::i8 || c.type == OnnxType::u8 ||
+                     c.type == OnnxType::i4 || c.type == OnnxType::u4);
 }
 
 class Builder {
