@@ -71,6 +71,8 @@ void add_network_options(CLI::App& verb, NetworkOptions& options) {
                   "for a safetensors file: the ONNX file, with the same tensors, whose graph it has");
   verb.add_option("--external-data-root", options.external_root,
                   "folder of an ONNX model's external data, when it is not the model's own");
+  verb.add_flag("--follow-symlinks", options.follow_symlinks,
+                "read external data through symbolic links, of which caches of models are made");
 }
 
 namespace {
@@ -105,8 +107,9 @@ NetworkInput read_network(const std::string& path, const NetworkOptions& options
                 "--graph NET.onnx borrows one with the same tensors");
   if (has_graph && !options.graph.empty())
     throw Error(ErrorKind::usage, text("{}: --graph is for safetensors files", one_line(path)));
-  auto onnx =
-      std::make_shared<const Onnx>(Onnx::open(has_graph ? path : options.graph, options.external_root));
+  auto onnx = std::make_shared<const Onnx>(
+      Onnx::open(has_graph ? path : options.graph,
+                 {.folder = options.external_root, .follow_links = options.follow_symlinks}));
   NetworkInput input{
       .onnx = onnx, .tensors = nullptr, .network = network::from_onnx(onnx), .inputs = {}, .shapes = {}};
   if (!has_graph) take_tensors(input, path);

@@ -21,6 +21,7 @@ struct NetworkOptions {
   std::vector<std::string> shapes;  // "NAME=2x3": whole shapes of inputs
   std::vector<std::string> set;     // "NAME=NUMBER": inputs that are not random
   std::string external_root;
+  bool follow_symlinks = false;
   std::string graph;  // the ONNX file whose graph a safetensors file borrows
 };
 void add_network_options(CLI::App& verb, NetworkOptions& options);
