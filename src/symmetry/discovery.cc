@@ -154,7 +154,11 @@ void Discovery::node(const Node& node) {
     return pin_all(node, "it is incomplete");
   if (!std::ranges::all_of(node.inputs, [&](int value) { return value == kNone || known(value); }))
     return pin_all(node, "shapes are not known before it runs");
-  rule(*this, node);
+  try {
+    rule(*this, node);
+  } catch (const network::AttributeError& e) {
+    throw e.of(text("{}: {}", one_line(network_.file), node.where(network_.values)));
+  }
 }
 void Discovery::sweep(const network::Graph& graph) {
   for (const Node& n : graph.nodes) node(n);
