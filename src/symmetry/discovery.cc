@@ -149,7 +149,9 @@ void Discovery::node(const Node& node) {
     return;
   }
   const Rule rule = find_rule(node.domain, node.op);
-  if (!rule) return pin_all(node, "an operator that is not known");
+  if (!rule)
+    return pin_all(node, text("an operator that is not known (domain '{}', version {})",
+                              node.domain.empty() ? "ai.onnx" : escaped(node.domain), node.version));
   if (node.bodies.empty() && (node.inputs.empty() || node.inputs[0] == kNone || node.outputs.empty()))
     return pin_all(node, "it is incomplete");
   if (!std::ranges::all_of(node.inputs, [&](int value) { return value == kNone || known(value); }))

@@ -98,8 +98,9 @@ TEST(OnnxNetwork, AnOperatorThatCannotBeRunIsNamed) {
     FAIL() << "accepted";
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::unsupported);
-    EXPECT_NE(std::string(e.what()).find("'y' (Mystery): operator Mystery of domain 'ai.onnx', version 13, cannot"),
-              std::string::npos)
+    EXPECT_NE(
+        std::string(e.what()).find("'y' (Mystery): operator Mystery of domain 'ai.onnx', version 13, cannot"),
+        std::string::npos)
         << e.what();
   }
 }
