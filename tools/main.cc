@@ -228,7 +228,7 @@ const char* default_advice(ErrorKind kind) {
     case ErrorKind::checksum:
       return "fetch the file again, or the model that belongs to it";
     case ErrorKind::unsupported:
-      return "dws symmetry does without running: what such operators touch it keeps in place";
+      return "dws symmetry needs no run: what such an operator touches it keeps in place";
     case ErrorKind::mismatch:
       return "use files that belong together; dws inspect FILE says what each one is";
     case ErrorKind::empty:

@@ -48,6 +48,9 @@ struct Hostile {
   std::function<std::string(int64_t n)> graph;       // what is in the graph, of n parts
   std::function<std::string(int64_t n)> model = {};  // and beside it
 };
+void PrintTo(const Hostile& hostile, std::ostream* to) {
+  *to << hostile.name;
+}
 std::string name_of(int64_t i) {  // short, and each its own
   std::string made;
   for (++i; i > 0; i /= 64) made.push_back(static_cast<char>('0' + i % 64));
