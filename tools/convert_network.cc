@@ -65,7 +65,7 @@ class Conversion {
     for (size_t c = 0; c < own.constants.size(); ++c) {
       const Bytes old = own.constants[c].bytes, now = input.network.constants[c].bytes;
       if (old.data() != now.data() && !std::ranges::equal(old, now))
-        patches.push_back({old, {now.begin(), now.end()}});
+        patches.push_back({old, [now] { return std::vector<std::byte>(now.begin(), now.end()); }});
     }
     write_onnx(*input.onnx, wanted_.out, patches, wanted_.force);
   }

@@ -199,7 +199,8 @@ const char* default_advice(ErrorKind kind) {
     case ErrorKind::not_regular_file:
       return "give the name of a file";
     case ErrorKind::path_escape:
-      return "a file may only name files in its own folder; --external-data-root says where else they are";
+      return "a file may only name files in its own folder; --external-data-root and --follow-symlinks say "
+             "where else";
     case ErrorKind::exists:
       return "choose another name, or use --force to overwrite it";
     case ErrorKind::truncated:
@@ -225,6 +226,10 @@ const char* default_advice(ErrorKind kind) {
       return "give each name once";
     case ErrorKind::bad_value:
       return "correct or leave out what is named above; dws inspect FILE shows where a zoo has such values";
+    case ErrorKind::checksum:
+      return "fetch the file again, or the model that belongs to it";
+    case ErrorKind::unsupported:
+      return "dws symmetry needs no run: what such an operator touches it keeps in place";
     case ErrorKind::mismatch:
       return "use files that belong together; dws inspect FILE says what each one is";
     case ErrorKind::empty:

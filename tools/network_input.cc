@@ -79,10 +79,16 @@ void add_network_options(CLI::App& verb, NetworkOptions& options) {
                   "for a chain of linear layers: relu, tanh, gelu, ...; not known when not given");
   verb.add_option("--external-data-root", options.external_root,
                   "folder of an ONNX model's external data, when it is not the model's own");
+  verb.add_flag("--follow-symlinks", options.follow_symlinks,
+                "read shards and external data through symbolic links, of which caches of models are made");
 }
 
 bool is_onnx(const std::string& path) {
   return path.size() > 5 && path.ends_with(".onnx");
+}
+
+ExternalData external_data(const NetworkOptions& options) {
+  return {.folder = options.external_root, .follow_links = options.follow_symlinks};
 }
 
 NetworkInput read_network(const std::string& path, const NetworkOptions& options) {
@@ -96,7 +102,7 @@ NetworkInput read_network(const std::string& path, const NetworkOptions& options
       throw Error(
           ErrorKind::usage,
           text("{}: --graph, --recipe, --size and --activation are for safetensors files", one_line(path)));
-    input.onnx = std::make_shared<const Onnx>(Onnx::open(path, options.external_root));
+    input.onnx = std::make_shared<const Onnx>(Onnx::open(path, external_data(options)));
     input.network = network::from_onnx(input.onnx);
   } else {
     read_stored(path, options, input);

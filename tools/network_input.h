@@ -21,6 +21,7 @@ struct NetworkOptions {
   std::vector<std::string> shapes;  // "NAME=2x3": whole shapes of inputs
   std::vector<std::string> set;     // "NAME=NUMBER": inputs that are not random
   std::string external_root;
+  bool follow_symlinks = false;
   // For tensors without a graph: the ONNX file whose graph they have, or a recipe with sizes ("NAME=N"), or an activation.
   std::string graph, recipe;
   std::vector<std::string> sizes;
@@ -31,7 +32,7 @@ void add_network_options(CLI::App& verb, NetworkOptions& options);
 struct NetworkInput {
   std::shared_ptr<const Onnx> onnx;  // nullptr: the graph is that of a recipe
   std::shared_ptr<const Checkpoint>
-      tensors;  // of a network without a graph of its own: where its numbers are
+      tensors;          // of a network without a graph of its own: where its numbers are
   std::string assumed;  // of a network without a graph of its own: what it was taken for
   network::Network network;
   std::vector<network::ArrayPtr> inputs;  // type and shape of each
@@ -42,6 +43,8 @@ struct NetworkInput {
 NetworkInput read_network(const std::string& path, const NetworkOptions& options);
 
 bool is_onnx(const std::string& path);
+
+ExternalData external_data(const NetworkOptions& options);
 
 // "NAME=NUMBER" as given with `option`. Throws Error{usage}.
 std::map<std::string, double> parse_pairs(const std::vector<std::string>& given, const char* option);

@@ -71,7 +71,8 @@ int Permute::run() const {
   for (size_t t = 0; t < spec.tensors.size(); ++t) {
     if (!moved[t]) continue;
     const network::Constant& c = input.network.constants[static_cast<size_t>(spec.tensors[t].constant)];
-    patches.push_back({c.bytes, new_bytes(spec, g, static_cast<int>(t), c)});
+    if (c.made) continue;
+    patches.push_back({c.bytes, [&, t] { return new_bytes(spec, g, static_cast<int>(t), c); }});
   }
   if (!emit.empty()) require_writable(emit, force);
   if (input.tensors)

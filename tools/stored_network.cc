@@ -15,7 +15,7 @@ namespace dws::tools {
 namespace {
 
 void borrow_graph(const std::string& path, const NetworkOptions& options, NetworkInput& input) {
-  input.onnx = std::make_shared<const Onnx>(Onnx::open(options.graph, options.external_root));
+  input.onnx = std::make_shared<const Onnx>(Onnx::open(options.graph, external_data(options)));
   input.network = network::from_onnx(input.onnx);
   std::map<std::string, network::Constant*> constants;
   for (network::Constant& c : input.network.constants) constants.emplace(c.name, &c);
@@ -69,7 +69,7 @@ void ask_zoo(const std::string& path, const Checkpoint& checkpoint, network::Cha
 }  // namespace
 
 void read_stored(const std::string& path, const NetworkOptions& options, NetworkInput& input) {
-  input.tensors = std::make_shared<const Checkpoint>(Checkpoint::open(path));
+  input.tensors = std::make_shared<const Checkpoint>(Checkpoint::open(path, options.follow_symlinks));
   for (const std::string& warning : input.tensors->warnings()) log_warn(warning);
   if (!options.graph.empty()) return borrow_graph(path, options, input);
   network::StoredSettings settings{.recipe = options.recipe};

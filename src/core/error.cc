@@ -50,6 +50,10 @@ const char* to_string(ErrorKind kind) noexcept {
       return "missing_tensor";
     case ErrorKind::bad_value:
       return "bad_value";
+    case ErrorKind::checksum:
+      return "checksum";
+    case ErrorKind::unsupported:
+      return "unsupported";
     case ErrorKind::mismatch:
       return "mismatch";
     case ErrorKind::empty:

@@ -30,6 +30,8 @@ enum class ErrorKind {
   duplicate_name,
   missing_tensor,
   bad_value,    // NaN, infinity, a label out of range
+  checksum,     // a file whose hash is not what another file says
+  unsupported,  // an operator that this program cannot run
   mismatch,     // two inputs that do not fit together (another architecture, other settings)
   empty,        // nothing to work on
   interrupted,  // SIGINT: state was saved

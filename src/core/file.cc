@@ -86,7 +86,7 @@ void MappedFile::map(int fd) {
   data_ = static_cast<const std::byte*>(address);
 }
 
-MappedFile MappedFile::open_inside(const std::string& folder, const std::string& relative) {
+MappedFile MappedFile::open_inside(const std::string& folder, const std::string& relative, bool follow_links) {
   MappedFile file;
   file.path_ = folder + "/" + relative;
   const auto escapes = [&](const std::string& what) {
@@ -98,12 +98,13 @@ MappedFile MappedFile::open_inside(const std::string& folder, const std::string&
   for (size_t i = 0; i < parts.size(); ++i) {
     if (parts[i].empty() || parts[i] == "..") throw escapes("not a name inside its folder");
     if (parts[i] == ".") continue;
-    const int kind = i + 1 < parts.size() ? O_DIRECTORY : O_NONBLOCK;
-    int next = ::openat(at.fd, parts[i].c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | kind);
+    const bool last = i + 1 == parts.size(), follow = last && follow_links;
+    const int kind = (last ? O_NONBLOCK : O_DIRECTORY) | (follow ? 0 : O_NOFOLLOW);
+    int next = ::openat(at.fd, parts[i].c_str(), O_RDONLY | O_CLOEXEC | kind);
     if (next < 0) {
       const int reason = errno;
       struct stat link {};
-      if (::fstatat(at.fd, parts[i].c_str(), &link, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(link.st_mode))
+      if (!follow && ::fstatat(at.fd, parts[i].c_str(), &link, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(link.st_mode))
         throw escapes("a symbolic link, which could lead out of its folder");
       errno = reason;
       throw_errno(file.path_, "cannot open");
@@ -113,7 +114,7 @@ MappedFile MappedFile::open_inside(const std::string& folder, const std::string&
   }
   struct stat status {};
   if (::fstat(at.fd, &status) != 0) throw_errno(file.path_, "cannot read");
-  if (S_ISREG(status.st_mode) && status.st_nlink > 1)
+  if (!follow_links && S_ISREG(status.st_mode) && status.st_nlink > 1)
     throw escapes("a file with a second name, which could lie outside of its folder");
   file.map(at.fd);
   return file;

@@ -19,9 +19,11 @@ class MappedFile {
   MappedFile() = default;
   explicit MappedFile(const std::string& path);
   // The same for a file whose name comes from a stranger: `relative` is opened below `folder` part by part, and nothing
-  // that could lead out of it is followed: "..", an absolute name, a symbolic link, a hard link. Throws
-  // Error{path_escape} too.
-  static MappedFile open_inside(const std::string& folder, const std::string& relative);
+  // that could lead out of it is followed: "..", an absolute name, a symbolic link, a hard link. With `follow_links` the
+  // file itself, not the folders on the way, may be a symbolic link (which counts from its own folder) or have several
+  // names: caches of models are made of those. Throws Error{path_escape} too.
+  static MappedFile open_inside(const std::string& folder, const std::string& relative,
+                                bool follow_links = false);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   MappedFile(const MappedFile&) = delete;

@@ -65,13 +65,13 @@ std::string Checkpoint::folder() const {
   return file.has_parent_path() ? file.parent_path().string() : ".";
 }
 
-Checkpoint Checkpoint::open(const std::string& path) {
+Checkpoint Checkpoint::open(const std::string& path, bool follow_links) {
   Checkpoint checkpoint;
   checkpoint.path_ = path;
   const std::string file = is_folder(path) ? chosen(path) : path;
   if (file.ends_with(kIndexEnding)) {
     checkpoint.index_path_ = file;
-    checkpoint.open_shards();
+    checkpoint.open_shards(follow_links);
   } else {
     checkpoint.files_.push_back(Safetensors::open(file));
     checkpoint.names_.push_back(fs::path(file).filename().string());
@@ -88,12 +88,12 @@ Checkpoint Checkpoint::open(const std::string& path) {
   return checkpoint;
 }
 
-void Checkpoint::open_shards() {
+void Checkpoint::open_shards(bool follow_links) {
   const MappedFile index_file(index_path_);
   const ShardIndex index = ShardIndex::parse(index_file.bytes(), index_path_);
   std::set<std::pair<dev_t, ino_t>> seen;
   for (const std::string& shard : index.shards) {
-    MappedFile file = MappedFile::open_inside(folder(), shard);
+    MappedFile file = MappedFile::open_inside(folder(), shard, follow_links);
     struct stat status {};  // where names' case does not count, two may be one file
     if (::stat(file.path().c_str(), &status) == 0 && !seen.emplace(status.st_dev, status.st_ino).second)
       fail(ErrorKind::duplicate_name,

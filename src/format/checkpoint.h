@@ -26,7 +26,8 @@ class Checkpoint {
   // index: Error{missing_tensor} for a tensor that is not in its shard, Error{bad_schema} for one in a shard and not in the
   // index, Error{duplicate_name} for one in two shards or two names of one file, Error{io|not_regular_file|path_escape} for a
   // shard that is missing, no file, or a link.
-  static Checkpoint open(const std::string& path);
+  // `follow_links`: shards may be links, and have several names (MappedFile::open_inside).
+  static Checkpoint open(const std::string& path, bool follow_links = false);
 
   const std::string& path() const noexcept { return path_; }
   bool sharded() const noexcept { return !index_path_.empty(); }
@@ -47,7 +48,7 @@ class Checkpoint {
 
  private:
   friend void write_checkpoint(const Checkpoint&, const std::string&, const std::vector<Patch>&, bool);
-  void open_shards();
+  void open_shards(bool follow_links);
 
   std::string path_, index_path_;
   std::vector<Safetensors> files_;

@@ -27,12 +27,8 @@ uint64_t bytes_of(const TensorSource& tensor, const std::string& path) {
 
 void write_checkpoint(const Checkpoint& checkpoint, const std::string& path,
                       const std::vector<Patch>& patches, bool force) {
-  std::vector<std::vector<const Patch*>> by_file(checkpoint.files().size());
+  std::vector<format::Patches> by_file(checkpoint.files().size());
   for (const Patch& patch : patches) {
-    if (patch.numbers.size() != patch.old.size())
-      throw Error(ErrorKind::mismatch, text("{}: {} bytes for a tensor of {}", one_line(checkpoint.path()),
-                                            patch.numbers.size(), patch.old.size()));
-    if (patch.old.empty()) continue;
     const auto file = std::ranges::find_if(
         checkpoint.files(), [&](const Safetensors& f) { return format::inside(patch.old, f.file_bytes()); });
     if (file == checkpoint.files().end())
@@ -40,15 +36,24 @@ void write_checkpoint(const Checkpoint& checkpoint, const std::string& path,
                   text("{}: numbers that it does not hold", one_line(checkpoint.path())));
     by_file[static_cast<size_t>(file - checkpoint.files().begin())].push_back(&patch);
   }
-  if (!checkpoint.sharded())
-    return format::write_patched(checkpoint.files().front().file_bytes(), by_file.front(), path, force);
+  const auto write = [](Bytes from, format::Patches changed, const std::string& name, const std::string& to,
+                        bool over) {
+    format::put_in_order(changed, name);
+    AtomicFile out(to, over);
+    format::write_patched(out, from, changed, name);
+    out.commit();
+  };
+  if (!checkpoint.sharded()) {
+    const Safetensors& file = checkpoint.files().front();
+    return write(file.file_bytes(), by_file.front(), file.path(), path, force);
+  }
   AtomicFolder folder(path);
   for (size_t f = 0; f < by_file.size(); ++f)
-    format::write_patched(checkpoint.files()[f].file_bytes(), by_file[f], folder.file(checkpoint.names_[f]),
-                          false);
+    write(checkpoint.files()[f].file_bytes(), by_file[f], checkpoint.names_[f],
+          folder.file(checkpoint.names_[f]), false);
   const auto copy = [&](const std::string& from) {
     const MappedFile file(from);
-    format::write_patched(file.bytes(), {}, folder.file(fs::path(from).filename().string()), false);
+    write(file.bytes(), {}, from, folder.file(fs::path(from).filename().string()), false);
   };
   copy(checkpoint.index_path_);
   const std::string config = (fs::path(checkpoint.folder()) / "config.json").string();

@@ -47,16 +47,7 @@ void Onnx::State::read_header(const onnx::ModelProto& model) {
         text("{}: IR version {} is newer than this program", one_line(name), ir_version));
   if (!model.has_graph())
     format::fail(ErrorKind::bad_schema, {.file = name, .what = "not an ONNX model: it has no graph"});
-  for (const auto& opset : model.opset_import()) {
-    const std::string domain = opset.domain() == "ai.onnx" ? std::string() : opset.domain();
-    const auto [at, fresh] = opsets.emplace(domain, opset.version());
-    // Some exporters say the same twice.
-    if (!fresh && at->second != opset.version())
-      format::fail(ErrorKind::bad_schema, {.file = name,
-                                           .what = text("two versions of domain '{}'", escaped(domain)),
-                                           .expected = {},
-                                           .got = text("{} and {}", at->second, opset.version())});
-  }
+  opsets = format::read_onnx_opsets(source, model.opset_import(), "the model");
   producer = model.producer_name() + (model.producer_version().empty() ? "" : " " + model.producer_version());
   for (const auto& entry : model.metadata_props()) metadata.emplace_back(entry.key(), entry.value());
 }
@@ -82,22 +73,23 @@ Onnx::Onnx(Onnx&&) noexcept = default;
 Onnx& Onnx::operator=(Onnx&&) noexcept = default;
 Onnx::~Onnx() = default;
 
-Onnx Onnx::open(const std::string& path, const std::string& external_root, const OnnxLimits& limits) {
+Onnx Onnx::open(const std::string& path, const ExternalData& external, const OnnxLimits& limits) {
   auto state = std::make_unique<State>();
   state->file = MappedFile(path);
   state->source.file = path;
   state->source.bytes = state->file.bytes();
-  state->source.external_root = external_root.empty() ? folder_of(path) : external_root;
+  state->source.beside = external;
+  if (external.folder.empty()) state->source.beside.folder = folder_of(path);
   state->source.limits = limits;
   state->read();
   return Onnx(std::move(state));
 }
 
-Onnx Onnx::parse(Bytes bytes, std::string name, const std::string& external_root, const OnnxLimits& limits) {
+Onnx Onnx::parse(Bytes bytes, std::string name, const ExternalData& external, const OnnxLimits& limits) {
   auto state = std::make_unique<State>();
   state->source.file = std::move(name);
   state->source.bytes = bytes;
-  state->source.external_root = external_root;
+  state->source.beside = external;
   state->source.limits = limits;
   state->read();
   return Onnx(std::move(state));
@@ -129,6 +121,9 @@ Bytes Onnx::file_bytes() const noexcept {
 }
 const std::map<std::string, MappedFile>& Onnx::external_files() const noexcept {
   return state_->source.external;
+}
+const std::deque<OnnxSpelled>& Onnx::spelled() const noexcept {
+  return state_->source.spelled;
 }
 const std::vector<std::string>& Onnx::warnings() const noexcept {
   return state_->source.warnings;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -128,6 +129,22 @@ struct OnnxFunction {
   std::map<std::string, int64_t> opsets;
 };
 
+// Numbers that the file spells out in typed fields: what OnnxTensor::bytes is then a copy in memory of, and which message of
+// the file they are in, for who writes them anew.
+struct OnnxSpelled {
+  std::vector<std::byte> numbers;
+  uint64_t begin = 0, end = 0;  // of the TensorProto in the file
+  int field = 0;                // of TensorProto: its only one with numbers
+  int item = 0;                 // bytes of a number in `numbers`
+  bool is_signed = false;
+};
+
+// Where external data is looked for, and what may stand there.
+struct ExternalData {
+  std::string folder;         // "": beside the model; of parse(): nowhere
+  bool follow_links = false;  // its files may be links, and have several names (MappedFile::open_inside)
+};
+
 struct OnnxLimits {
   int depth = 32;  // of graphs within graphs
   size_t rank = 64;
@@ -135,13 +152,12 @@ struct OnnxLimits {
 
 class Onnx {
  public:
-  // Maps the file and parses all but its numbers. External data is looked for beside it, or in `external_root`, and
-  // nowhere else. Throws Error with file, byte where known, tensor or node, expected and actual.
-  static Onnx open(const std::string& path, const std::string& external_root = {},
-                   const OnnxLimits& limits = {});
+  // Maps the file and parses all but its numbers. External data is looked for beside it, or in `external.folder`,
+  // and nowhere else. Throws Error with file, byte where known, tensor or node, expected and actual.
+  static Onnx open(const std::string& path, const ExternalData& external = {}, const OnnxLimits& limits = {});
   // The same on bytes in memory that outlive the object (tests, fuzzing); `name` stands for the file in messages, and
-  // without `external_root` external data is refused.
-  static Onnx parse(Bytes bytes, std::string name, const std::string& external_root = {},
+  // without a folder external data is refused.
+  static Onnx parse(Bytes bytes, std::string name, const ExternalData& external = {},
                     const OnnxLimits& limits = {});
   Onnx(Onnx&&) noexcept;
   Onnx& operator=(Onnx&&) noexcept;
@@ -157,6 +173,7 @@ class Onnx {
   // The file, and the files of external data by their names in it; empty for parse().
   Bytes file_bytes() const noexcept;
   const std::map<std::string, MappedFile>& external_files() const noexcept;
+  const std::deque<OnnxSpelled>& spelled() const noexcept;
   // What is odd but harmless, a line each.
   const std::vector<std::string>& warnings() const noexcept;
 

@@ -1,5 +1,5 @@
-// What ONNX's own checker asks of a graph (docs/IR.md), and what it does not: names are made once, before they are used,
-// and operators belong to domains that the model imports.
+// What ONNX's own checker asks of a graph (docs/IR.md), and what it does not: names are made once, before they are used, not
+// even within another graph, and operators belong to domains that are imported.
 #include <set>
 #include <unordered_set>
 
@@ -18,8 +18,7 @@ class Scope {
       if (scope->names_.contains(name)) return true;
     return false;
   }
-  // False when it is there already.
-  bool add(const std::string& name) { return names_.insert(name).second; }
+  void add(const std::string& name) { names_.insert(name); }
   bool has(const std::string& name) const { return names_.contains(name); }
 
  private:
@@ -29,9 +28,7 @@ class Scope {
 
 class Checker {
  public:
-  Checker(const OnnxSource& source, const std::vector<OnnxFunction>& functions) : source_(source) {
-    for (const OnnxFunction& function : functions) functions_.insert({function.domain, function.name});
-  }
+  explicit Checker(const OnnxSource& source) : source_(source) {}
 
   void check(const OnnxGraph& graph, const std::map<std::string, int64_t>& opsets, const Scope* outer) {
     Scope scope(outer);
@@ -67,8 +64,12 @@ class Checker {
   }
 
   void define(Scope& scope, const std::string& name, const std::string& what) {
-    if (!scope.add(name))
+    if (scope.has(name))
       refuse(ErrorKind::duplicate_name, text("{} '{}' is made twice", what, escaped(name)));
+    if (scope.sees(name))
+      refuse(ErrorKind::duplicate_name,
+             text("{} '{}' hides the one of a graph around it", what, escaped(name)));
+    scope.add(name);
   }
 
   void check_nodes(const std::vector<OnnxNode>& nodes, const std::map<std::string, int64_t>& opsets,
@@ -77,9 +78,9 @@ class Checker {
       const std::string label =
           text("{} node '{}'", escaped(node.op),
                escaped(node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name));
-      if (!opsets.contains(node.domain) && !functions_.contains({node.domain, node.op}))
+      if (!opsets.contains(node.domain))
         refuse(ErrorKind::bad_schema,
-               text("{} is of domain '{}', which the model does not import", label, escaped(node.domain)));
+               text("{} is of domain '{}', which is not imported", label, escaped(node.domain)));
       for (const std::string& input : node.inputs)
         if (!input.empty() && !scope.sees(input))
           refuse(ErrorKind::missing_tensor,
@@ -92,7 +93,6 @@ class Checker {
   }
 
   const OnnxSource& source_;
-  std::set<std::pair<std::string, std::string>> functions_;
 };
 
 }  // namespace
@@ -100,9 +100,16 @@ class Checker {
 void check_onnx_model(const OnnxSource& source, const OnnxGraph& graph,
                       const std::vector<OnnxFunction>& functions,
                       const std::map<std::string, int64_t>& opsets) {
-  Checker checker(source, functions);
+  Checker checker(source);
   checker.check(graph, opsets, nullptr);
-  for (const OnnxFunction& function : functions) checker.check(function);
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const OnnxFunction& function : functions) {
+    if (!seen.insert({function.domain, function.name}).second)
+      fail(ErrorKind::duplicate_name, {.file = source.file,
+                                       .what = text("two functions are called '{}' of domain '{}'",
+                                                    escaped(function.name), escaped(function.domain))});
+    checker.check(function);
+  }
 }
 
 }  // namespace dws::format

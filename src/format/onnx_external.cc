@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/sha1.h"
 #include "core/text.h"
 #include "format/onnx_parts.h"
 
@@ -9,9 +10,10 @@ namespace dws::format {
 namespace {
 
 struct Location {
-  std::string file;
+  std::string file;  // without parts "."
   uint64_t offset = 0;
   std::optional<uint64_t> length;
+  std::string checksum;  // 40 small hexadecimal digits, or none
 };
 
 class LocationReader {
@@ -32,7 +34,9 @@ class LocationReader {
         location.offset = number(entry.key(), entry.value());
       else if (entry.key() == "length")
         location.length = number(entry.key(), entry.value());
-      else if (entry.key() != "checksum")
+      else if (entry.key() == "checksum")
+        location.checksum = checksum(entry.value());
+      else
         refuse(ErrorKind::bad_schema, text("external_data has an unknown key '{}'", escaped(entry.key())),
                "location, offset, length, checksum");
     }
@@ -54,9 +58,22 @@ class LocationReader {
     if (name.find('\0') != std::string::npos) escapes("a NUL byte");
     if (name.find('\\') != std::string::npos) escapes("a backslash");
     if (name.front() == '/' || (name.size() > 1 && name[1] == ':')) escapes("an absolute name");
-    for (const std::string& part : split(name, '/'))
+    std::string plain;  // one file has one name, or it would be written twice
+    for (const std::string& part : split(name, '/')) {
       if (part == ".." || part.empty()) escapes("a part that leads elsewhere");
-    return name;
+      if (part != ".") plain += (plain.empty() ? "" : "/") + part;
+    }
+    if (plain.empty()) escapes("the folder itself");
+    return plain;
+  }
+
+  std::string checksum(const std::string& value) const {
+    std::string digits;
+    for (const char c : value) digits.push_back(c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c);
+    if (digits.size() != 40 || digits.find_first_not_of("0123456789abcdef") != std::string::npos)
+      refuse(ErrorKind::bad_value, text("external_data's checksum is '{}'", escaped(value)),
+             "40 hexadecimal digits of SHA-1");
+    return digits;
   }
 
   // Canonical decimal: no sign, no space, no leading zero.
@@ -80,12 +97,14 @@ class LocationReader {
 Bytes read_external_data(OnnxSource& source, const onnx::TensorProto& proto, const std::string& where,
                          uint64_t size) {
   const Location location = LocationReader(source, proto, where).read();
-  if (source.external_root.empty())
+  if (source.beside.folder.empty())
     fail(ErrorKind::missing_tensor,
          {.file = source.file, .what = "external data, and no folder to look for it", .tensor = where});
   auto at = source.external.find(location.file);
   if (at == source.external.end())
-    at = source.external.emplace(location.file, MappedFile::open_inside(source.external_root, location.file))
+    at = source.external
+             .emplace(location.file, MappedFile::open_inside(source.beside.folder, location.file,
+                                                             source.beside.follow_links))
              .first;
   const Bytes all = at->second.bytes();
   const Failure failure{.file = at->second.path(),
@@ -104,6 +123,16 @@ Bytes read_external_data(OnnxSource& source, const onnx::TensorProto& proto, con
     other.expected = text("{}", size);
     other.got = text("{}", *location.length);
     fail(ErrorKind::size_mismatch, other);
+  }
+  if (!location.checksum.empty()) {  // of the whole file: read once, and only where somebody asks for it
+    std::string& sum = source.checksums[location.file];
+    if (sum.empty()) sum = sha1(at->second);
+    if (sum != location.checksum)
+      fail(ErrorKind::checksum, {.file = at->second.path(),
+                                 .what = "not the file that the model means: its SHA-1 differs",
+                                 .tensor = where,
+                                 .expected = location.checksum,
+                                 .got = sum});
   }
   return all.subspan(location.offset, size);
 }

@@ -1,4 +1,7 @@
 // GraphProto, NodeProto, AttributeProto, FunctionProto to plain structs.
+#include <string_view>
+#include <unordered_set>
+
 #include "core/text.h"
 #include "format/onnx_parts.h"
 
@@ -60,6 +63,8 @@ OnnxAttribute read_attribute(OnnxSource& source, const onnx::AttributeProto& pro
   if (proto.has_t()) attribute.tensors.push_back(read_onnx_tensor(source, proto.t(), where));
   for (const auto& tensor : proto.tensors())
     attribute.tensors.push_back(read_onnx_tensor(source, tensor, where));
+  if (proto.has_sparse_tensor()) read_onnx_sparse(source, proto.sparse_tensor(), where);
+  for (const auto& sparse : proto.sparse_tensors()) read_onnx_sparse(source, sparse, where);
   const auto add_graph = [&](const onnx::GraphProto& graph) {
     attribute.graphs.push_back(std::make_shared<const OnnxGraph>(read_onnx_graph(source, graph, depth + 1)));
   };
@@ -78,8 +83,10 @@ OnnxNode read_node(OnnxSource& source, const onnx::NodeProto& proto, int depth) 
   const std::string label = node_label(proto);
   if (node.op.empty())
     fail(ErrorKind::bad_schema, {.file = source.file, .what = text("{} has no operator", label)});
+  std::unordered_set<std::string_view> seen;
+  node.attributes.reserve(static_cast<size_t>(proto.attribute_size()));
   for (const auto& attribute : proto.attribute()) {
-    if (node.find(attribute.name()))
+    if (!seen.insert(attribute.name()).second)
       fail(ErrorKind::duplicate_name,
            {.file = source.file,
             .what = text("{} has two attributes '{}'", label, escaped(attribute.name()))});
@@ -106,6 +113,24 @@ OnnxValue read_value(const onnx::ValueInfoProto& proto) {
 
 }  // namespace
 
+std::map<std::string, int64_t> read_onnx_opsets(
+    const OnnxSource& source, const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto>& opsets,
+    const std::string& whose) {
+  std::map<std::string, int64_t> versions;
+  for (const auto& opset : opsets) {
+    const std::string domain = opset.domain() == "ai.onnx" ? std::string() : opset.domain();
+    const auto [at, fresh] = versions.emplace(domain, opset.version());
+    // Some exporters say the same twice.
+    if (!fresh && at->second != opset.version())
+      fail(ErrorKind::bad_schema,
+           {.file = source.file,
+            .what = text("{} imports two versions of domain '{}'", whose, escaped(domain)),
+            .expected = "one",
+            .got = text("{} and {}", at->second, opset.version())});
+  }
+  return versions;
+}
+
 OnnxGraph read_onnx_graph(OnnxSource& source, const onnx::GraphProto& proto, int depth) {
   if (depth > source.limits.depth)
     fail(ErrorKind::resource_limit, {.file = source.file,
@@ -123,6 +148,7 @@ OnnxGraph read_onnx_graph(OnnxSource& source, const onnx::GraphProto& proto, int
   for (const auto& sparse : proto.sparse_initializer()) {
     if (sparse.values().name().empty())
       fail(ErrorKind::bad_schema, {.file = source.file, .what = "a sparse initializer without a name"});
+    read_onnx_sparse(source, sparse, sparse.values().name());
     graph.sparse.push_back(sparse.values().name());
   }
   for (const auto& value : proto.input()) graph.inputs.push_back(read_value(value));
@@ -132,16 +158,15 @@ OnnxGraph read_onnx_graph(OnnxSource& source, const onnx::GraphProto& proto, int
 }
 
 OnnxFunction read_onnx_function(OnnxSource& source, const onnx::FunctionProto& proto) {
-  OnnxFunction function{.name = proto.name(),
-                        .domain = proto.domain() == "ai.onnx" ? std::string() : proto.domain(),
-                        .inputs = strings_of(proto.input()),
-                        .outputs = strings_of(proto.output()),
-                        .attributes = strings_of(proto.attribute()),
-                        .nodes = {},
-                        .opsets = {}};
+  OnnxFunction function{
+      .name = proto.name(),
+      .domain = proto.domain() == "ai.onnx" ? std::string() : proto.domain(),
+      .inputs = strings_of(proto.input()),
+      .outputs = strings_of(proto.output()),
+      .attributes = strings_of(proto.attribute()),
+      .nodes = {},
+      .opsets = read_onnx_opsets(source, proto.opset_import(), text("function '{}'", escaped(proto.name())))};
   for (const auto& node : proto.node()) function.nodes.push_back(read_node(source, node, 1));
-  for (const auto& opset : proto.opset_import())
-    function.opsets[opset.domain() == "ai.onnx" ? std::string() : opset.domain()] = opset.version();
   return function;
 }
 

@@ -28,11 +28,12 @@ namespace dws::format {
 struct OnnxSource {
   std::string file;  // its name, for messages
   Bytes bytes;
-  std::string external_root;
+  ExternalData beside;
   OnnxLimits limits;
-  std::vector<RawPayload> payloads;
-  std::deque<std::vector<std::byte>> owned;      // numbers that were spelled out in typed fields
-  std::map<std::string, MappedFile> external{};  // by location
+  std::vector<TensorPayload> payloads;
+  std::deque<OnnxSpelled> spelled;
+  std::map<std::string, MappedFile> external{};    // by location
+  std::map<std::string, std::string> checksums{};  // of those that some tensor gives one for
   std::vector<std::string> warnings;
 };
 
@@ -42,6 +43,15 @@ OnnxTensor read_onnx_tensor(OnnxSource& source, const onnx::TensorProto& proto, 
 // The bytes of a tensor kept in another file: exactly `size` of them.
 Bytes read_external_data(OnnxSource& source, const onnx::TensorProto& proto, const std::string& where,
                          uint64_t size);
+
+// The same of a sparse tensor: its values and, checked against its shape, their places. Gives the values.
+OnnxTensor read_onnx_sparse(OnnxSource& source, const onnx::SparseTensorProto& proto,
+                            const std::string& where);
+
+// Versions by domain, "" for "ai.onnx"; `whose` names them in messages. The same version said twice is one.
+std::map<std::string, int64_t> read_onnx_opsets(
+    const OnnxSource& source, const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto>& opsets,
+    const std::string& whose);
 
 // Graphs, nodes, functions: proto to plain structs, tensors read. `depth` counts graphs within graphs.
 OnnxGraph read_onnx_graph(OnnxSource& source, const onnx::GraphProto& proto, int depth);

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/text.h"
+#include "format/onnx_numbers.h"
 #include "format/onnx_parts.h"
 #include "format/shape_text.h"
 
@@ -100,19 +101,44 @@ class TensorReader {
     }
   }
 
+  // The skeleton has put the numbers of a tensor with one field of them aside, whichever it is.
+  const TensorPayload& payload() const {
+    uint64_t index = 0;
+    if (proto_.raw_data().size() != sizeof index) refuse(ErrorKind::internal, "a payload without its index");
+    for (size_t i = sizeof index; i-- > 0;) index = index << 8 | static_cast<uint8_t>(proto_.raw_data()[i]);
+    return source_.payloads.at(index);
+  }
+  static Field field_of(const TensorPayload& payload) {
+    switch (payload.field) {
+      case 4:
+        return Field::floats;
+      case 5:
+        return Field::int32s;
+      case 7:
+        return Field::int64s;
+      case 10:
+        return Field::doubles;
+      case 11:
+        return Field::uint64s;
+      default:
+        return Field::raw;
+    }
+  }
+
   std::vector<Field> fields_present() const {
     std::vector<Field> fields;
     const auto add = [&](bool present, Field field) {
       if (present) fields.push_back(field);
     };
-    add(proto_.data_location() == onnx::TensorProto::EXTERNAL, Field::external);
-    add(proto_.has_raw_data(), Field::raw);
     add(proto_.float_data_size() > 0, Field::floats);
     add(proto_.int32_data_size() > 0, Field::int32s);
     add(proto_.string_data_size() > 0, Field::strings);
     add(proto_.int64_data_size() > 0, Field::int64s);
     add(proto_.double_data_size() > 0, Field::doubles);
     add(proto_.uint64_data_size() > 0, Field::uint64s);
+    if (proto_.has_raw_data())
+      fields.insert(fields.begin(), fields.empty() ? field_of(payload()) : Field::raw);
+    add(proto_.data_location() == onnx::TensorProto::EXTERNAL, Field::external);
     return fields;
   }
 
@@ -124,107 +150,104 @@ class TensorReader {
   }
 
   void read_raw() {
-    uint64_t index = 0;  // the skeleton's
-    if (proto_.raw_data().size() != sizeof index) refuse(ErrorKind::internal, "a payload without its index");
-    for (size_t i = sizeof index; i-- > 0;) index = index << 8 | static_cast<uint8_t>(proto_.raw_data()[i]);
-    const RawPayload& payload = source_.payloads.at(index);
-    const Field field = payload.field == 9 ? Field::raw : payload.field == 4 ? Field::floats : Field::doubles;
-    if (field != Field::raw) require_field(field);
+    const TensorPayload& raw = payload();
     if (tensor_.type == OnnxType::string)
-      refuse(ErrorKind::bad_schema, "strings cannot be raw data", "", "", payload.begin);
-    const uint64_t got = payload.end - payload.begin, item = field == Field::floats ? 4 : 8;
-    if (field != Field::raw) {
-      if (got % item != 0)
-        refuse(ErrorKind::bad_protobuf, text("{} ends within a number", name_of(field)), "", "",
-               payload.begin);
-      require_count(field, static_cast<int64_t>(got / item), static_cast<int64_t>(size() / item));
-    } else if (got != size()) {
+      refuse(ErrorKind::bad_schema, "strings cannot be raw data", "", "", raw.begin);
+    const uint64_t got = raw.end - raw.begin;
+    if (got != size())
       refuse(ErrorKind::size_mismatch,
              text("raw_data does not fit {} of shape {}", onnx_type_name(tensor_.type), tensor_.shape_str()),
-             text("{} bytes", size()), text("{}", got), payload.begin);
-    }
-    tensor_.bytes = source_.bytes.subspan(payload.begin, payload.end - payload.begin);
+             text("{} bytes", size()), text("{}", got), raw.begin);
+    tensor_.bytes = source_.bytes.subspan(raw.begin, got);
   }
 
-  void require_count(Field field, int64_t got, int64_t expected) const {
+  void require_count(Field field, uint64_t got, uint64_t expected, std::optional<uint64_t> byte = {}) const {
     if (got != expected)
       refuse(ErrorKind::size_mismatch,
              text("{} does not fit {} of shape {}", name_of(field), onnx_type_name(tensor_.type),
                   tensor_.shape_str()),
-             text("{}", expected), text("{}", got));
+             text("{} numbers", expected), text("{}", got), byte);
   }
 
-  // n numbers of `bytes` bytes each from get(i).
-  template <class Get>
-  void own(int64_t n, size_t bytes, Get get) {
-    std::vector<std::byte>& to = source_.owned.emplace_back(static_cast<size_t>(n) * bytes);
-    for (int64_t i = 0; i < n; ++i) {
-      const auto value = get(static_cast<int>(i));
-      std::memcpy(to.data() + static_cast<size_t>(i) * bytes, &value, bytes);
+  // How a typed field holds the numbers of a type: an item each, of so many bytes, within these bounds.
+  struct Items {
+    int bytes = 0;
+    bool is_signed = false;
+    int64_t low = 0, high = 0;  // of int32_data
+  };
+  Items items() const {
+    switch (tensor_.type) {
+      case OnnxType::f32:
+      case OnnxType::c64:
+      case OnnxType::u32:
+        return {.bytes = 4};
+      case OnnxType::f64:
+      case OnnxType::c128:
+      case OnnxType::i64:
+      case OnnxType::u64:
+        return {.bytes = 8};
+      default:
+        break;
     }
-    tensor_.bytes = to;
+    // Everything of at most 32 bits that is no float32: integers as they are, other types as their bits; below 8 bits an
+    // item holds those of one byte.
+    const int width = std::max(8, onnx_type_bits(tensor_.type));
+    const bool is_signed =
+        tensor_.type == OnnxType::i8 || tensor_.type == OnnxType::i16 || tensor_.type == OnnxType::i32;
+    return {
+        .bytes = width / 8,
+        .is_signed = is_signed,
+        .low = is_signed ? -(int64_t{1} << (width - 1)) : 0,
+        .high = tensor_.type == OnnxType::boolean ? 1 : (int64_t{1} << (width - (is_signed ? 1 : 0))) - 1};
   }
 
-  void require_field(Field field) const {
+  void read_typed(Field field) {
     if (field != typed_field(tensor_.type))
       refuse(ErrorKind::bad_schema,
              text("numbers of type {} in {}", onnx_type_name(tensor_.type), name_of(field)),
-             name_of(typed_field(tensor_.type)));
-  }
-  void read_typed(Field field) {
-    const int64_t elements = tensor_.elements();
-    require_field(field);
-    switch (field) {
-      case Field::floats: {
-        const int64_t n = elements * (tensor_.type == OnnxType::c64 ? 2 : 1);
-        require_count(field, proto_.float_data_size(), n);
-        return own(n, 4, [&](int i) { return proto_.float_data(i); });
-      }
-      case Field::doubles: {
-        const int64_t n = elements * (tensor_.type == OnnxType::c128 ? 2 : 1);
-        require_count(field, proto_.double_data_size(), n);
-        return own(n, 8, [&](int i) { return proto_.double_data(i); });
-      }
-      case Field::int64s:
-        require_count(field, proto_.int64_data_size(), elements);
-        return own(elements, 8, [&](int i) { return proto_.int64_data(i); });
-      case Field::uint64s:
-        require_count(field, proto_.uint64_data_size(), elements);
-        for (int i = 0; tensor_.type == OnnxType::u32 && i < proto_.uint64_data_size(); ++i)
-          if (proto_.uint64_data(i) > std::numeric_limits<uint32_t>::max())
-            out_of_range(field, i, proto_.uint64_data(i));
-        return own(elements, tensor_.type == OnnxType::u32 ? 4 : 8,
-                   [&](int i) { return proto_.uint64_data(i); });
-      case Field::strings:
-        return require_count(field, proto_.string_data_size(), elements);
-      default:
-        return read_int32s();
+             name_of(typed_field(tensor_.type)), name_of(field),
+             field == Field::strings ? std::nullopt : std::optional(payload().begin));
+    if (field == Field::strings)
+      return require_count(field, static_cast<uint64_t>(proto_.string_data_size()),
+                           static_cast<uint64_t>(tensor_.elements()));
+    const TensorPayload& from = payload();
+    const Items item = items();
+    const uint64_t count = size() / static_cast<uint64_t>(item.bytes);
+    uint64_t got = 0;  // before there is memory for them: a shape is nine bytes
+    each_number(source_.bytes, from, source_.file, [&](uint64_t) { ++got; });
+    require_count(field, got, count, from.begin);
+    if (from.in_one_piece && (field == Field::floats || field == Field::doubles)) {
+      tensor_.bytes = source_.bytes.subspan(from.begin, from.end - from.begin);
+      return;
     }
+    OnnxSpelled& own = source_.spelled.emplace_back(OnnxSpelled{.numbers = {},
+                                                                .begin = from.tensor_begin,
+                                                                .end = from.tensor_end,
+                                                                .field = from.field,
+                                                                .item = item.bytes,
+                                                                .is_signed = item.is_signed});
+    own.numbers.resize(size());
+    uint64_t i = 0;
+    each_number(source_.bytes, from, source_.file, [&](uint64_t number) {
+      if (!fits(field, item, number)) out_of_range(field, i, number, from.begin);
+      std::memcpy(own.numbers.data() + i * static_cast<uint64_t>(item.bytes), &number,
+                  static_cast<size_t>(item.bytes));
+      ++i;
+    });
+    tensor_.bytes = own.numbers;
   }
-
-  template <class T>
-  [[noreturn]] void out_of_range(Field field, int i, T value) const {
+  bool fits(Field field, const Items& item, uint64_t number) const {
+    if (field == Field::uint64s) return item.bytes == 8 || number <= std::numeric_limits<uint32_t>::max();
+    if (field != Field::int32s) return true;
+    // A negative number cut to 32 bits is read as protobuf reads it.
+    const int64_t value = number <= std::numeric_limits<uint32_t>::max() && item.is_signed
+                              ? static_cast<int32_t>(static_cast<uint32_t>(number))
+                              : static_cast<int64_t>(number);
+    return value >= item.low && value <= item.high;
+  }
+  [[noreturn]] void out_of_range(Field field, uint64_t i, uint64_t number, uint64_t byte) const {
     refuse(ErrorKind::bad_value, text("{}[{}] is no {}", name_of(field), i, onnx_type_name(tensor_.type)), "",
-           text("{}", value));
-  }
-
-  // Everything of at most 32 bits that is no float32: integers as they are, other types as their bits; below 8 bits an
-  // entry holds those of one byte.
-  void read_int32s() {
-    const int bits = onnx_type_bits(tensor_.type);
-    const int64_t n = bits < 8 ? static_cast<int64_t>(size()) : tensor_.elements();
-    require_count(Field::int32s, proto_.int32_data_size(), n);
-    const bool is_signed =
-        tensor_.type == OnnxType::i8 || tensor_.type == OnnxType::i16 || tensor_.type == OnnxType::i32;
-    const int width = std::max(bits, 8);
-    const int64_t low = is_signed ? -(int64_t{1} << (width - 1)) : 0,
-                  high = tensor_.type == OnnxType::boolean
-                             ? 1
-                             : (int64_t{1} << (width - (is_signed ? 1 : 0))) - 1;
-    for (int i = 0; i < proto_.int32_data_size(); ++i)
-      if (proto_.int32_data(i) < low || proto_.int32_data(i) > high)
-        out_of_range(Field::int32s, i, proto_.int32_data(i));
-    own(n, static_cast<size_t>(width) / 8, [&](int i) { return proto_.int32_data(i); });
+           field == Field::uint64s ? text("{}", number) : text("{}", static_cast<int64_t>(number)), byte);
   }
 
   OnnxSource& source_;

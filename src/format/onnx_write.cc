@@ -6,16 +6,63 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "format/failure.h"
+#include "format/onnx_numbers.h"
+#include "format/onnx_rewrite.h"
+#include "format/patch.h"
 
 namespace dws {
 namespace {
 
 namespace fs = std::filesystem;
+
 using format::inside;
+using format::Patches;
+using format::put_in_order;
 using format::write_patched;
 
-// Where external data of this name goes; no part of the way may be a link.
-fs::path external_path(const fs::path& folder, const std::string& name) {
+// The patches by what they change.
+struct Sorted {
+  Patches own;                               // bytes of the model's file
+  std::vector<format::MessageEdit> spelled;  // numbers spelled out in it
+  std::map<std::string, Patches> external{};
+};
+Sorted sort(const Onnx& model, const std::vector<Patch>& patches) {
+  Sorted sorted;
+  std::map<uint64_t, const Patch*> messages;
+  for (const Patch& patch : patches) {
+    if (patch.old.empty()) continue;
+    if (inside(patch.old, model.file_bytes())) {
+      sorted.own.push_back(&patch);
+      continue;
+    }
+    const auto external = std::ranges::find_if(
+        model.external_files(), [&](const auto& file) { return inside(patch.old, file.second.bytes()); });
+    if (external != model.external_files().end()) {
+      sorted.external[external->first].push_back(&patch);
+      continue;
+    }
+    const auto spelled = std::ranges::find_if(model.spelled(), [&](const OnnxSpelled& s) {
+      return s.numbers.data() == patch.old.data() && s.numbers.size() == patch.old.size();
+    });
+    if (spelled == model.spelled().end())
+      throw Error(ErrorKind::mismatch, text("{}: numbers that are a node's attributes cannot be replaced",
+                                            one_line(model.path())));
+    const auto [at, fresh] = messages.emplace(spelled->begin, &patch);
+    const std::vector<std::byte> numbers = format::new_numbers(patch, model.path());
+    if (!fresh && format::new_numbers(*at->second, model.path()) != numbers)
+      throw Error(ErrorKind::mismatch,
+                  text("{}: a tensor would get two sets of numbers", one_line(model.path())));
+    if (fresh)
+      sorted.spelled.push_back({spelled->begin, spelled->end,
+                                format::with_numbers(model.file_bytes(), *spelled, numbers, model.path())});
+  }
+  put_in_order(sorted.own, model.path());
+  for (auto& [name, of_file] : sorted.external) put_in_order(of_file, name);
+  return sorted;
+}
+
+// No part of the way to external data that is written may be a link; its folders are made.
+void prepare_way(const fs::path& folder, const std::string& name) {
   fs::path at = folder;
   for (const std::string& part : split(name, '/')) {
     at /= part;
@@ -27,48 +74,43 @@ fs::path external_path(const fs::path& folder, const std::string& name) {
   std::error_code error;
   fs::create_directories(at.parent_path(), error);
   if (error) throw_errno(at.parent_path().string(), "cannot make the folder");
-  return at;
 }
 
 }  // namespace
 
-void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches,
-                bool force) {
-  std::vector<const Patch*> own;
-  std::map<std::string, std::vector<const Patch*>> external;
-  for (const Patch& patch : patches) {
-    if (patch.numbers.size() != patch.old.size())
-      throw Error(ErrorKind::mismatch, text("{}: {} bytes for a tensor of {}", one_line(model.path()),
-                                            patch.numbers.size(), patch.old.size()));
-    if (patch.old.empty()) continue;
-    if (inside(patch.old, model.file_bytes())) {
-      own.push_back(&patch);
-      continue;
-    }
-    const auto at = std::ranges::find_if(
-        model.external_files(), [&](const auto& file) { return inside(patch.old, file.second.bytes()); });
-    if (at == model.external_files().end())
-      throw Error(ErrorKind::mismatch,
-                  text("{}: a tensor's numbers are spelled out one by one and cannot be replaced",
-                       one_line(model.path())));
-    external[at->first].push_back(&patch);
-  }
+void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches, bool force) {
+  Sorted sorted = sort(model, patches);
   const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
   require_writable(path, force);
   for (const auto& [name, file] : model.external_files()) {
-    const fs::path to = external_path(folder, name);
+    const fs::path to = folder / name;
+    if (to.lexically_normal() == (folder / fs::path(path).filename()).lexically_normal())
+      throw Error(ErrorKind::mismatch, text("{}: the model's external data has this name", one_line(path)),
+                  "choose another");
     std::error_code none;
     if (fs::equivalent(to, file.path(), none)) {
-      if (external.contains(name))
+      if (sorted.external.contains(name))
         throw Error(ErrorKind::mismatch,
                     text("{}: changed external data would take the place of the model's own '{}'",
                          one_line(path), escaped(name)),
                     "write into another folder");
       continue;  // shared by both
     }
-    write_patched(file.bytes(), external[name], to.string(), force);
+    prepare_way(folder, name);
+    AtomicFile out(to.string(), force);
+    write_patched(out, file.bytes(), sorted.external[name], name);
+    out.commit();
   }
-  write_patched(model.file_bytes(), own, path, force);
+  AtomicFile out(path, force);
+  const format::Rewritten rewritten =
+      format::rewrite_messages(model.file_bytes(), std::move(sorted.spelled), model.path());
+  for (const Bytes piece : rewritten.pieces) {
+    if (inside(piece, model.file_bytes()))
+      write_patched(out, piece, sorted.own, model.path());
+    else
+      out.write(piece.data(), piece.size());
+  }
+  out.commit();
 }
 
 }  // namespace dws

@@ -10,11 +10,12 @@
 namespace dws {
 
 // Writes the model with its external data: files under the names that the model has for them, beside `path`. Whole or not at
-// all, each file. Throws Error{exists} for what is there and !force; Error{mismatch} for numbers of another size, for tensors
-// whose numbers the file spells out in fields that cannot be overwritten in place, and where `path` lies beside the model
-// itself, so that changed external data would take the place of its own; Error{path_escape} where external data would be
-// written through a link.
-void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches,
-                bool force);
+// all, each file. Numbers that the file spells out one by one are spelled out anew; of a file that has such numbers changed, the
+// lengths of the messages around them change too, and nothing else. Throws Error{exists} for what is there and !force;
+// Error{mismatch} for numbers of another size, for numbers that are a node's attributes, for tensors that share numbers and
+// would get different ones, where `path` has the name of external data, and where `path` lies beside the model itself, so that
+// changed external data would take the place of its own; Error{path_escape} where external data would be written through a
+// link.
+void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches, bool force);
 
 }  // namespace dws

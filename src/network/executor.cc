@@ -97,6 +97,8 @@ class Frame {
       op(context);
     } catch (const UnknownShape&) {
       return;
+    } catch (const AttributeError& e) {
+      throw e.of(where());
     }
     std::vector<ArrayPtr> outputs = context.take_outputs();
     for (size_t i = 0; i < outputs.size(); ++i) {
@@ -117,10 +119,10 @@ Executor::Executor(const Network& network, Precision precision)
     : network_(network), precision_(precision), constants_(network.constants.size()) {
   each_node(network.graph, [&](const Node& node) {
     if (!find_operator(node.domain, node.op))
-      throw Error(ErrorKind::mismatch,
-                  text("{}: {}: operator {}{}{} of version {} cannot be run", one_line(network.file),
-                       node.where(network.values), escaped(node.domain), node.domain.empty() ? "" : ".",
-                       escaped(node.op), node.version));
+      throw Error(ErrorKind::unsupported,
+                  text("{}: {}: operator {} of domain '{}', version {}, cannot be run",
+                       one_line(network.file), node.where(network.values), escaped(node.op),
+                       node.domain.empty() ? "ai.onnx" : escaped(node.domain), node.version));
   });
 }
 

@@ -22,7 +22,7 @@ using Replacements = std::map<int, ArrayPtr>;
 
 class Executor {
  public:
-  // Refers to the network, which must outlive it. Throws Error{mismatch} naming the first operator that is not known.
+  // Refers to the network, which must outlive it. Throws Error{unsupported} naming the first operator that is not known.
   Executor(const Network& network, Precision precision);
 
   // inputs[i] for network.graph.inputs[i]; the outputs in the order of the graph. Throws Error with the node's name for

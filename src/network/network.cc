@@ -13,26 +13,46 @@ bool Constant::floating() const noexcept {
   return type == OnnxType::f32 || type == OnnxType::f16 || type == OnnxType::bf16 || type == OnnxType::f64;
 }
 
-const OnnxAttribute* Node::find(std::string_view attribute) const noexcept {
-  for (const OnnxAttribute& a : attributes)
-    if (a.name == attribute) return &a;
+Error AttributeError::of(const std::string& where) const {
+  return Error(kind(), text("{}: {}", where, what()));
+}
+
+namespace {
+
+const char* name_of(OnnxAttribute::Kind kind) {
+  constexpr const char* kNames[] = {
+      "nothing", "FLOAT",   "INT",    "STRING",        "TENSOR",         "GRAPH",      "FLOATS",     "INTS",
+      "STRINGS", "TENSORS", "GRAPHS", "SPARSE_TENSOR", "SPARSE_TENSORS", "TYPE_PROTO", "TYPE_PROTOS"};
+  return kNames[static_cast<int>(kind)];
+}
+
+}  // namespace
+
+const OnnxAttribute* Node::find(std::string_view attribute, OnnxAttribute::Kind kind) const {
+  using Kind = OnnxAttribute::Kind;
+  for (const OnnxAttribute& a : attributes) {
+    if (a.name != attribute || a.kind == Kind::undefined) continue;
+    if (a.kind == kind) return &a;
+    throw AttributeError(
+        text("attribute '{}': expected {}, got {}", escaped(attribute), name_of(kind), name_of(a.kind)));
+  }
   return nullptr;
 }
-int64_t Node::attr_int(std::string_view attribute, int64_t otherwise) const noexcept {
-  const OnnxAttribute* a = find(attribute);
-  return a && a->kind == OnnxAttribute::Kind::i ? a->i : otherwise;
+int64_t Node::attr_int(std::string_view attribute, int64_t otherwise) const {
+  const OnnxAttribute* a = find(attribute, OnnxAttribute::Kind::i);
+  return a ? a->i : otherwise;
 }
-double Node::attr_float(std::string_view attribute, double otherwise) const noexcept {
-  const OnnxAttribute* a = find(attribute);
-  return a && a->kind == OnnxAttribute::Kind::f ? a->f : otherwise;
+double Node::attr_float(std::string_view attribute, double otherwise) const {
+  const OnnxAttribute* a = find(attribute, OnnxAttribute::Kind::f);
+  return a ? a->f : otherwise;
 }
 std::string Node::attr_string(std::string_view attribute, std::string_view otherwise) const {
-  const OnnxAttribute* a = find(attribute);
-  return a && a->kind == OnnxAttribute::Kind::s ? a->s : std::string(otherwise);
+  const OnnxAttribute* a = find(attribute, OnnxAttribute::Kind::s);
+  return a ? a->s : std::string(otherwise);
 }
 std::optional<std::vector<int64_t>> Node::attr_ints(std::string_view attribute) const {
-  const OnnxAttribute* a = find(attribute);
-  if (!a || a->kind != OnnxAttribute::Kind::ints) return {};
+  const OnnxAttribute* a = find(attribute, OnnxAttribute::Kind::ints);
+  if (!a) return {};
   return a->ints;
 }
 const Graph* Node::body(std::string_view attribute) const noexcept {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "core/file.h"
 #include "format/onnx.h"
 
@@ -41,6 +42,13 @@ struct Value {
   std::vector<std::string> symbols{};
 };
 
+// An attribute of another kind than its operator's. Who runs or reads a network puts file and node in front.
+class AttributeError : public Error {
+ public:
+  explicit AttributeError(const std::string& message) : Error(ErrorKind::bad_schema, message) {}
+  Error of(const std::string& where) const;
+};
+
 struct Node;
 struct Graph {
   std::vector<int> inputs, outputs;  // numbers in Network::values
@@ -52,15 +60,17 @@ struct Body {
   Graph graph;
 };
 struct Node {
-  std::string name, op, domain;                         // domain "" is ONNX's own
-  int64_t version = 0;                                  // of its domain's operator set
-  std::vector<int> inputs{}, outputs{};                 // kNone where one is left out
-  std::vector<OnnxAttribute> attributes{};              // all but graphs
+  std::string name, op, domain;             // domain "" is ONNX's own
+  int64_t version = 0;                      // of its domain's operator set
+  std::vector<int> inputs{}, outputs{};     // kNone where one is left out
+  std::vector<OnnxAttribute> attributes{};  // all but graphs
   std::vector<Body> bodies{};
 
-  const OnnxAttribute* find(std::string_view attribute) const noexcept;
-  int64_t attr_int(std::string_view attribute, int64_t otherwise) const noexcept;
-  double attr_float(std::string_view attribute, double otherwise) const noexcept;
+  // nullptr, or `otherwise`, where it is not given. One that is there and of another kind is not passed over: throws
+  // AttributeError.
+  const OnnxAttribute* find(std::string_view attribute, OnnxAttribute::Kind kind) const;
+  int64_t attr_int(std::string_view attribute, int64_t otherwise) const;
+  double attr_float(std::string_view attribute, double otherwise) const;
   std::string attr_string(std::string_view attribute, std::string_view otherwise) const;
   std::optional<std::vector<int64_t>> attr_ints(std::string_view attribute) const;
   const Graph* body(std::string_view attribute) const noexcept;

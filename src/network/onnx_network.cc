@@ -12,7 +12,17 @@ namespace {
 
 constexpr int64_t kNewestOpset = 23;  // of ONNX's own operators, that this program has been written by
 constexpr int kFunctionDepth = 32;
-constexpr int64_t kMaxNodes = 1'000'000;  // after expansion: functions that call functions grow exponentially
+// After expansion: functions that call functions grow exponentially, and each call copies attributes, which may be long.
+constexpr int64_t kMaxNodes = 1'000'000;
+constexpr size_t kMemoryFloor = size_t{256} << 20,
+                 kMemoryFactor = 16;  // for attributes: bytes, and times the file
+
+size_t size_of(const OnnxAttribute& a) {
+  size_t size = sizeof a + a.name.size() + a.s.size() + 8 * (a.floats.size() + a.ints.size());
+  for (const std::string& s : a.strings) size += sizeof s + s.size();
+  for (const OnnxTensor& t : a.tensors) size += sizeof t + t.name.size() + 8 * t.dims.size();
+  return size;
+}
 
 // What the network's constants point into.
 struct Owner {
@@ -106,6 +116,12 @@ class Builder {
     return to;
   }
 
+  void spend(const OnnxAttribute& copied) {
+    memory_ += size_of(copied);
+    if (memory_ > kMemoryFloor + kMemoryFactor * model_.file_bytes().size())
+      fail(ErrorKind::resource_limit, text("its functions, expanded, need more than {} bytes for attributes",
+                                           kMemoryFloor + kMemoryFactor * model_.file_bytes().size()));
+  }
   void node(const OnnxNode& from, Scope& scope, const Opsets& opsets, const Arguments* arguments, int depth,
             std::vector<Node>& to) {
     if (++nodes_ > kMaxNodes) fail(ErrorKind::resource_limit, text("more than {} nodes", kMaxNodes));
@@ -120,10 +136,12 @@ class Builder {
           for (const OnnxAttribute& argument : *arguments)
             if (argument.name == a->parameter) given = &argument;
         if (!given) continue;  // left out by the call: left out here
+        spend(*given);
         node.attributes.push_back(*given);
         node.attributes.back().name = a->name;
         a = &node.attributes.back();
       } else {
+        spend(*a);
         node.attributes.push_back(*a);
       }
       if (a->kind == OnnxAttribute::Kind::graph || a->kind == OnnxAttribute::Kind::graphs) {
@@ -211,6 +229,7 @@ class Builder {
   Network net_;
   std::unordered_map<std::string, const OnnxFunction*> functions_;
   int64_t nodes_ = 0;
+  size_t memory_ = 0;
 };
 
 }  // namespace

@@ -161,12 +161,18 @@ void Discovery::node(const Node& node) {
     return;
   }
   const Rule rule = find_rule(node.domain, node.op);
-  if (!rule) return pin_all(node, "an operator that is not known");
+  if (!rule)
+    return pin_all(node, text("an operator that is not known (domain '{}', version {})",
+                              node.domain.empty() ? "ai.onnx" : escaped(node.domain), node.version));
   if (node.bodies.empty() && (node.inputs.empty() || node.inputs[0] == kNone || node.outputs.empty()))
     return pin_all(node, "it is incomplete");
   if (!std::ranges::all_of(node.inputs, [&](int value) { return value == kNone || known(value); }))
     return pin_all(node, "shapes are not known before it runs");
-  rule(*this, node);
+  try {
+    rule(*this, node);
+  } catch (const network::AttributeError& e) {
+    throw e.of(text("{}: {}", one_line(network_.file), node.where(network_.values)));
+  }
 }
 void Discovery::sweep(const network::Graph& graph) {
   for (const Node& n : graph.nodes) node(n);
@@ -191,8 +197,7 @@ void Discovery::join_copies() {
   std::map<std::pair<OnnxType, size_t>, std::vector<int>> alike;
   for (size_t v = 0; v < network_.values.size(); ++v) {
     const Constant* c = network_.constant_of(static_cast<int>(v));
-    if (c && c->dims.size() == 2 && c->dims[0] > 1 && c->dims[1] > 1 && made_[v] && !is_table_type(c->type) &&
-        !uniform(*c))
+    if (c && c->dims.size() == 2 && c->dims[0] > 1 && c->dims[1] > 1 && made_[v] && !is_table_type(c->type))
       alike[{c->type, c->bytes.size()}].push_back(static_cast<int>(v));
   }
   for (const auto& [key, values] : alike)
@@ -202,7 +207,8 @@ void Discovery::join_copies() {
         const bool straight = first.dims == second.dims && same_matrix(first, second, false);
         const bool turned = !straight && first.dims[0] == second.dims[1] && first.dims[1] == second.dims[0] &&
                             same_matrix(first, second, true);
-        if (!straight && !turned) continue;
+        // Last, since it reads the whole tensor: of most pairs nothing is read but the first numbers.
+        if ((!straight && !turned) || uniform(first)) continue;
         const std::string reason =
             text("tensor '{}' is a copy of '{}'", escaped(second.name), escaped(first.name));
         for (const int a : {0, 1}) {

@@ -187,7 +187,7 @@ void size(Context& c) {
 void constant_of_shape(Context& c) {
   const std::vector<int64_t> dims = c.ints(0);
   for (const int64_t n : dims) c.require(n >= 0, "a negative size");
-  const OnnxAttribute* value = c.node().find("value");
+  const OnnxAttribute* value = c.node().find("value", OnnxAttribute::Kind::tensor);
   if (!value || value->tensors.empty()) {
     c.make(0, OnnxType::f32, dims);
     return;

@@ -81,8 +81,10 @@ void Recurrent::prepare(const std::vector<std::string>& defaults) {
     if (c.has(i)) c.require(c.in(i).real() && c.in(i).size() == D * B * H, "an initial state does not fit");
   if (c.has(7)) c.require(c.in(7).real() && c.in(7).size() == D * 3 * H, "P does not fit");
   clip = c.node().attr_float("clip", 0);
-  const OnnxAttribute *names = c.node().find("activations"), *alphas = c.node().find("activation_alpha"),
-                      *betas = c.node().find("activation_beta");
+  using Kind = OnnxAttribute::Kind;
+  const OnnxAttribute *names = c.node().find("activations", Kind::strings),
+                      *alphas = c.node().find("activation_alpha", Kind::floats),
+                      *betas = c.node().find("activation_beta", Kind::floats);
   for (size_t i = 0; i < defaults.size() * static_cast<size_t>(D); ++i) {
     const bool given = names && i < names->strings.size();
     const std::string name = given ? names->strings[i] : defaults[i % defaults.size()];

@@ -163,7 +163,7 @@ void resize(Context& c) {
            s);
 }
 void upsample(Context& c) {
-  const OnnxAttribute* given = c.node().find("scales");
+  const OnnxAttribute* given = c.node().find("scales", OnnxAttribute::Kind::floats);
   Settings s{
       .mode = c.node().attr_string("mode", "nearest"), .coordinates = "asymmetric", .nearest = "floor"};
   resample(c, given ? given->floats : c.reals(1), {}, {}, s);

@@ -75,3 +75,27 @@ fails 2 "are no permutation" "$dws" permute "$models/mlp_relu.onnx" -o new.onnx 
 fails 2 "exists" "$dws" permute "$models/mlp_relu.onnx" -o p.onnx
 [ ! -e new.onnx ]
 no_leftovers
+
+# External data may stand behind links, as caches of models have it, when that is said.
+mkdir -p cache/blobs cache/snapshot out
+hex() { printf "$(sed 's/../\\x&/g' <<<"$1")"; }
+hex 08081204746573743a9e010a210a01780a01570a0162120168220447656d6d2a0d0a067472616e73421801a001020a0c0a0168120179220452656c751201672a210802080310014201576a140a086c6f636174696f6e12086e65742e6461746170012a11080210014201624a080000e040000000415a180a017812130a110801120d0a07120562617463680a02080362180a017912130a110801120d0a07120562617463680a0208024202100d > cache/blobs/model
+hex 0000803f0000004000004040000080400000a0400000c040 > cache/blobs/data
+ln -s ../blobs/model cache/snapshot/net.onnx
+ln -s ../blobs/data cache/snapshot/net.data
+fails 2 "net.data: a symbolic link" "$dws" symmetry cache/snapshot/net.onnx
+grep -q -- '--follow-symlinks' fails.err
+"$dws" symmetry cache/snapshot/net.onnx --follow-symlinks > /dev/null
+"$dws" verify cache/snapshot/net.onnx --follow-symlinks > /dev/null
+"$dws" permute cache/snapshot/net.onnx -o out/net.onnx --follow-symlinks -q
+cmp out/net.data cache/blobs/data
+"$dws" verify out/net.onnx cache/snapshot/net.onnx --follow-symlinks > /dev/null
+
+# An attribute of another type (transB is a float), and an operator that nobody knows.
+hex 08081204746573743aa3010a240a01780a01570a0162120168220447656d6d2a100a067472616e7342150000803fa001010a0c0a0168120179220452656c751201672a230802080310014201574a180000803f0000004000004040000080400000a0400000c0402a11080210014201624a080000e040000000415a180a017812130a110801120d0a07120562617463680a02080362180a017912130a110801120d0a07120562617463680a0208024202100d > float.onnx
+fails 2 "float.onnx: the node that makes 'h' (Gemm): attribute 'transB': expected INT, got FLOAT" "$dws" symmetry float.onnx
+fails 2 "attribute 'transB': expected INT, got FLOAT" "$dws" verify float.onnx
+sed 's/Relu/Rule/g' "$models/mlp_relu.onnx" > odd.onnx
+fails 2 "operator Rule of domain 'ai.onnx', version 13, cannot be run" "$dws" verify odd.onnx
+"$dws" symmetry odd.onnx | grep -q "(Rule): an operator that is not known (domain 'ai.onnx', version 13)"
+no_leftovers

@@ -107,6 +107,23 @@ TEST(MappedFile, ControlCharactersInANameStayOnOneLine) {
       ErrorKind::io, [&] { MappedFile(dir / "a\nb"); }, "a\\nb: cannot open");
 }
 
+TEST(MappedFile, InsideAFolderFollowsTheLastLinkOnlyWhenAsked) {
+  const TempDir dir;
+  fs::create_directories(dir / "in/sub");
+  std::ofstream(dir / "out") << "outside";
+  fs::create_symlink("../../out", dir / "in/sub/link");
+  fs::create_directory_symlink("..", dir / "in/up");
+  expect_error(
+      ErrorKind::path_escape, [&] { MappedFile::open_inside(dir / "in", "sub/link"); }, "symbolic link");
+  EXPECT_EQ(MappedFile::open_inside(dir / "in", "sub/link", true).bytes().size(), 7u);
+  fs::create_hard_link(dir / "out", dir / "in/hard");
+  expect_error(
+      ErrorKind::path_escape, [&] { MappedFile::open_inside(dir / "in", "hard"); }, "second name");
+  EXPECT_EQ(MappedFile::open_inside(dir / "in", "hard", true).bytes().size(), 7u);
+  for (const char* name : {"up/out", "../out", "sub/../../out", "/etc/passwd", ""})
+    expect_error(ErrorKind::path_escape, [&] { MappedFile::open_inside(dir / "in", name, true); });
+}
+
 TEST(MappedFile, RefusesADirectory) {
   const TempDir dir;
   expect_error(

@@ -9,6 +9,7 @@
 #include "core/buffer.h"
 #include "core/dtype.h"
 #include "core/hash.h"
+#include "core/sha1.h"
 #include "core/shape.h"
 #include "core/version.h"
 #include "testing.h"
@@ -176,6 +177,26 @@ TEST(Hash, KnownAnswers) {
   EXPECT_EQ(hash_bytes({}), "99aa06d3014798d86001c324468d497f");
   const std::string abc = "abc";
   EXPECT_EQ(hash_bytes(std::as_bytes(std::span(abc))), "06b05ab6733a618578af5f94892f3950");
+}
+
+TEST(Sha1, OfTheStandardsExamples) {  // FIPS 180, appendix A, and its examples page
+  const auto of = [](const std::string& s) { return sha1(std::as_bytes(std::span(s))); };
+  EXPECT_EQ(of(""), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+  EXPECT_EQ(of("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(of("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+            "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
+  EXPECT_EQ(of(std::string(1'000'000, 'a')), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+}
+
+TEST(Sha1, OfAFileIsThatOfItsBytes) {
+  const testing::TempDir dir;
+  // Around the borders of blocks, of the padding, and of the pieces that a file is read in.
+  for (const size_t size : {size_t{0}, size_t{55}, size_t{56}, size_t{63}, size_t{64}, size_t{65},
+                            size_t{4} << 20, (size_t{4} << 20) + 1}) {
+    const std::string content(size, 'x');
+    write_text(dir / "x", content, true);
+    EXPECT_EQ(sha1(MappedFile(dir / "x")), sha1(std::as_bytes(std::span(content)))) << size;
+  }
 }
 
 TEST(Hash, OfAFileIsThatOfItsBytes) {

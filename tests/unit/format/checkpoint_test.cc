@@ -104,7 +104,8 @@ TEST_F(CheckpointTest, ChangedNumbersAndNothingElse) {
   const Checkpoint net = Checkpoint::open(dir / "net");
   const std::vector<float> other = {9, 8, 7, 6};
   const Bytes bytes = std::as_bytes(std::span(other));
-  write_checkpoint(net, dir / "copy", {{net.bytes(*net.find("b")), {bytes.begin(), bytes.end()}}}, false);
+  write_checkpoint(net, dir / "copy",
+                   {Patch(net.bytes(*net.find("b")), std::vector(bytes.begin(), bytes.end()))}, false);
   const Checkpoint copy = Checkpoint::open(dir / "copy");
   EXPECT_EQ(std::memcmp(copy.bytes(*copy.find("b")).data(), other.data(), 16), 0);
   EXPECT_EQ(read(dir / "copy/model-00002-of-00002.safetensors"), read(shard(2)));
@@ -118,7 +119,8 @@ TEST_F(CheckpointTest, ChangedNumbersAndNothingElse) {
   EXPECT_TRUE(throws_error(
       ErrorKind::mismatch,
       [&] {
-        write_checkpoint(net, dir / "no", {{net.bytes(*net.find("b")), {}}}, false);
+        write_checkpoint(net, dir / "no", {Patch(net.bytes(*net.find("b")), std::vector<std::byte>())},
+                         false);
       },
       "16"));
 }
@@ -173,6 +175,7 @@ TEST_F(CheckpointTest, ShardsThatAreNoFilesOfTheFolder) {
   EXPECT_TRUE(throws_error(ErrorKind::io, open, "model-00002"));
   fs::create_symlink(away, second);
   EXPECT_TRUE(throws_error(ErrorKind::path_escape, open, "symbolic link"));
+  EXPECT_EQ(Checkpoint::open(index(), true).tensors().size(), 3u);
   fs::remove(second);
   fs::create_hard_link(away, second);
   EXPECT_TRUE(throws_error(ErrorKind::path_escape, open, "second name"));

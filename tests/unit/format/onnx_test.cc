@@ -125,6 +125,8 @@ TEST(Onnx, ReadsTensorsInAttributesSubgraphsAndFunctions) {
   twice->set_op_type("Add");
   twice->add_input("a"), twice->add_input("a"), twice->add_output("b");
   add_node(graph, "Twice", {"h"}, {"h2"})->set_domain("mine");
+  auto* mine = model.add_opset_import();
+  mine->set_domain("mine"), mine->set_version(1);
 
   const std::string file = model.SerializeAsString();
   const Onnx read = Onnx::parse(bytes_of(file), "m.onnx");
@@ -160,7 +162,9 @@ TEST(Onnx, ReadsExternalDataBesideTheModel) {
   std::filesystem::rename(dir / "sub", dir / "other/sub");
   testing::expect_error(
       ErrorKind::io, [&] { Onnx::open(dir / "m.onnx"); }, "w.bin");
-  EXPECT_EQ(numbers<float>(Onnx::open(dir / "m.onnx", dir / "other").graph().initializers[0]).size(), 6U);
+  EXPECT_EQ(
+      numbers<float>(Onnx::open(dir / "m.onnx", {.folder = dir / "other"}).graph().initializers[0]).size(),
+      6U);
 }
 
 TEST(Onnx, TheSameVersionTwiceAndTheLongNameOfOnnxOwnDomain) {

@@ -48,6 +48,9 @@ class OnnxWrite : public ::testing::Test {
     const Bytes bytes = std::as_bytes(std::span(values));
     return {bytes.begin(), bytes.end()};
   }
+  static std::string bytes_as_text(const std::vector<float>& values) {
+    return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+  }
   fs::path folder;
 };
 
@@ -98,24 +101,19 @@ TEST_F(OnnxWrite, OnlyTheChangedNumbersDiffer) {
   EXPECT_LE(different, 8 * sizeof(float));
 }
 
-TEST_F(OnnxWrite, NumbersThatCannotBeReplacedAreRefused) {
-  onnx::ModelProto model = small_model();
-  auto* half = model.mutable_graph()->add_initializer();
-  half->set_name("half");
-  half->set_data_type(onnx::TensorProto::FLOAT16);
-  half->add_dims(1);
-  half->add_int32_data(15360);
-  write(in("a.onnx"), model.SerializeAsString());
+TEST_F(OnnxWrite, NumbersOfAnotherSizeAreRefused) {
+  write(in("a.onnx"), small_model().SerializeAsString());
   const Onnx onnx = Onnx::open(in("a.onnx"));
-  const auto& tensors = onnx.graph().initializers;
+  const std::vector<float> elsewhere(6);
   EXPECT_EQ(kind_of([&] {
-              write_onnx(onnx, out("a.onnx"), {{tensors[2].bytes, std::vector<std::byte>(2)}}, false);
+              write_onnx(onnx, out("a.onnx"), {{onnx.graph().initializers[0].bytes, floats({1})}}, false);
             }),
             ErrorKind::mismatch);
-  EXPECT_EQ(kind_of([&] {
-              write_onnx(onnx, out("a.onnx"), {{tensors[0].bytes, floats({1})}}, false);
-            }),
-            ErrorKind::mismatch);
+  EXPECT_EQ(
+      kind_of([&] {
+        write_onnx(onnx, out("a.onnx"), {{std::as_bytes(std::span(elsewhere)), floats(elsewhere)}}, false);
+      }),
+      ErrorKind::mismatch);
   EXPECT_FALSE(fs::exists(out("a.onnx")));
 }
 
@@ -170,6 +168,103 @@ TEST_F(OnnxWriteExternal, NeverThroughALink) {
   EXPECT_EQ(kind_of([&] { write_onnx(Onnx::open(in("a.onnx")), out("a.onnx"), {}, true); }),
             ErrorKind::path_escape);
   EXPECT_TRUE(fs::is_empty(folder / "elsewhere"));
+}
+
+TEST_F(OnnxWriteExternal, OneFileHasOneName) {
+  // "./data/./w.bin" is the file of "data/w.bin": written once, with the changes of both tensors.
+  onnx::ModelProto model;
+  ASSERT_TRUE(model.ParseFromString(read(in("a.onnx"))));
+  onnx::TensorProto& twin = *model.mutable_graph()->add_initializer();
+  twin = model.graph().initializer(0);
+  twin.set_name("twin");
+  twin.set_dims(0, 1), twin.set_dims(1, 1);
+  twin.mutable_external_data(0)->set_value("./data/./w.bin");
+  twin.mutable_external_data(1)->set_value("28");
+  twin.mutable_external_data(2)->set_value("4");
+  write(in("a.onnx"), model.SerializeAsString());
+  const Onnx onnx = Onnx::open(in("a.onnx"));
+  EXPECT_EQ(onnx.external_files().size(), 1u);
+  write_onnx(onnx, out("a.onnx"),
+             {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})},
+              {onnx.graph().initializers[2].bytes, floats({-9})}},
+             false);
+  EXPECT_EQ(read(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, -9}));
+}
+
+TEST_F(OnnxWriteExternal, TensorsThatShareNumbersGetTheSame) {
+  onnx::ModelProto model;
+  ASSERT_TRUE(model.ParseFromString(read(in("a.onnx"))));
+  onnx::TensorProto& twin = *model.mutable_graph()->add_initializer();
+  twin = model.graph().initializer(0);
+  twin.set_name("twin");
+  onnx::TensorProto& part = *model.mutable_graph()->add_initializer();
+  part = twin;
+  part.set_name("part");
+  part.set_dims(0, 1);
+  part.mutable_external_data(1)->set_value("8");
+  part.mutable_external_data(2)->set_value("12");
+  write(in("a.onnx"), model.SerializeAsString());
+  const Onnx onnx = Onnx::open(in("a.onnx"));
+  const auto& t = onnx.graph().initializers;
+  const auto one = floats({6, 5, 4, 3, 2, 1});
+  write_onnx(onnx, out("a.onnx"), {{t[0].bytes, one}, {t[2].bytes, one}}, false);
+  EXPECT_EQ(read(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, 9}));
+  for (const std::vector<Patch>& patches :
+       {std::vector<Patch>{{t[0].bytes, one}, {t[2].bytes, floats({1, 2, 3, 4, 5, 6})}},
+        std::vector<Patch>{{t[0].bytes, one}, {t[3].bytes, floats({5, 4, 3})}}})
+    EXPECT_EQ(kind_of([&] { write_onnx(onnx, out("a.onnx"), patches, true); }), ErrorKind::mismatch);
+  EXPECT_EQ(read(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, 9}));
+}
+
+TEST_F(OnnxWriteExternal, NeverUnderTheNameOfTheData) {
+  const Onnx onnx = Onnx::open(in("a.onnx"));
+  fs::create_directories(out("data"));
+  for (const char* name : {"w.bin", "./w.bin", "../data/w.bin"}) {
+    onnx::ModelProto model;
+    ASSERT_TRUE(model.ParseFromString(read(in("a.onnx"))));
+    model.mutable_graph()->mutable_initializer(0)->mutable_external_data(0)->set_value("w.bin");
+    write(in("data/a.onnx"), model.SerializeAsString());
+    const Onnx beside = Onnx::open(in("data/a.onnx"));
+    for (const bool force : {false, true})
+      EXPECT_EQ(kind_of([&] { write_onnx(beside, out("data/") + name, {}, force); }), ErrorKind::mismatch)
+          << name;
+  }
+  EXPECT_TRUE(fs::is_empty(out("data")));
+}
+
+TEST_F(OnnxWriteExternal, NeverThroughALinkToAFile) {
+  fs::create_directories(out("data"));
+  write((folder / "elsewhere").string(), "precious");
+  fs::create_symlink(folder / "elsewhere", out("data/w.bin"));
+  const Onnx onnx = Onnx::open(in("a.onnx"));
+  EXPECT_EQ(kind_of([&] { write_onnx(onnx, out("a.onnx"), {}, true); }), ErrorKind::path_escape);
+  EXPECT_EQ(read((folder / "elsewhere").string()), "precious");
+  // A second name of another file is replaced, and the file stays.
+  fs::remove(out("data/w.bin"));
+  fs::create_hard_link(folder / "elsewhere", out("data/w.bin"));
+  EXPECT_EQ(kind_of([&] { write_onnx(onnx, out("a.onnx"), {}, false); }), ErrorKind::exists);
+  write_onnx(onnx, out("a.onnx"), {}, true);
+  EXPECT_EQ(read((folder / "elsewhere").string()), "precious");
+  EXPECT_EQ(read(out("data/w.bin")), read(in("data/w.bin")));
+  // The model's own name too.
+  fs::remove(out("a.onnx"));
+  fs::create_symlink(folder / "elsewhere", out("a.onnx"));
+  EXPECT_EQ(kind_of([&] { write_onnx(onnx, out("a.onnx"), {}, false); }), ErrorKind::exists);
+  write_onnx(onnx, out("a.onnx"), {}, true);
+  EXPECT_EQ(read((folder / "elsewhere").string()), "precious");
+  EXPECT_FALSE(fs::is_symlink(out("a.onnx")));
+}
+
+TEST_F(OnnxWriteExternal, DataThatWasReadThroughALinkIsSharedOrCopied) {
+  fs::rename(in("data/w.bin"), folder / "blob");
+  fs::create_symlink("../../blob", in("data/w.bin"));
+  const Onnx onnx = Onnx::open(in("a.onnx"), {.folder = {}, .follow_links = true});
+  write_onnx(onnx, in("b.onnx"), {}, false);  // beside it, unchanged
+  EXPECT_TRUE(fs::is_symlink(in("data/w.bin")));
+  write_onnx(onnx, out("a.onnx"), {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})}}, false);
+  EXPECT_FALSE(fs::is_symlink(out("data/w.bin")));
+  EXPECT_EQ(read(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, 9}));
+  EXPECT_EQ(read((folder / "blob").string()), bytes_as_text({0, 1, 2, 3, 4, 5, 6, 9}));
 }
 
 }  // namespace
