@@ -16,9 +16,9 @@ namespace {
 constexpr std::array kNodeNames = {"input",    "neuron", "output", "bias",  "gamma", "beta",      "mean",
                                    "variance", "slope",  "head",   "token", "place", "parameter", "opaque"};
 constexpr std::array kEdgeNames = {
-    "linear", "conv",     "query",    "key",   "value",     "output",          "bias",      "gamma",
-    "beta",   "mean",     "variance", "slope", "embedding", "recurrent_input", "recurrent", "other",
-    "tied",   "residual", "gate",     "head",  "pool",      "lookup",          "input"};
+    "linear", "conv",     "query", "key",       "value",           "output",    "bias",  "gamma", "beta",
+    "mean",   "variance", "slope", "embedding", "recurrent_input", "recurrent", "other", "tied",  "residual",
+    "gate",   "mix",      "head",  "pool",      "lookup",          "input"};
 static_assert(kNodeNames.size() == static_cast<size_t>(kLastNodeType) + 1);
 static_assert(kEdgeNames.size() == static_cast<size_t>(kLastEdgeType) + 1);
 

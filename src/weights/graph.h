@@ -53,6 +53,7 @@ enum class EdgeType : uint8_t {
   // No parameters, weight 1:
   residual,  // a sum of two activations
   gate,      // a product of two activations
+  mix,       // a sum of neurons of one layer (rotary embedding)
   head,      // queries and keys to a head, a head to what it reads
   pool,      // many features made one
   lookup,    // an integer input to the tokens it chooses from
@@ -130,7 +131,7 @@ void write_graph_csr(const WeightGraph& graph, const std::string& path, const Js
 void write_graph_ml(const WeightGraph& graph, const std::string& path, const Json& recipe, bool force);
 void write_graph_dot(const WeightGraph& graph, const std::string& path, bool force);
 // A picture, self-contained. Throws Error{too_large} beyond kMostDrawn edges.
-inline constexpr int64_t kMostDrawn = 12'000;
+inline constexpr int64_t kMostDrawn = 20'000;
 void write_graph_svg(const WeightGraph& graph, const std::string& path, bool force);
 
 // The two that can be read back, told apart by the name's ending. Checked as check_graph() says. Throws Error.

@@ -230,7 +230,11 @@ Ids Builder::join(const Ids& a, const Ids& b, const std::vector<int64_t>& dims, 
   }
   std::ranges::sort(pairs);
   pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
-  for (const auto& [from, to] : pairs) add_edge(from - 1, to - 1, type, layer(kind));
+  for (const auto& [from, to] : pairs) {
+    const bool one_layer =
+        graph_.node_layer[static_cast<size_t>(from - 1)] == graph_.node_layer[static_cast<size_t>(to - 1)];
+    add_edge(from - 1, to - 1, one_layer && type == EdgeType::residual ? EdgeType::mix : type, layer(kind));
+  }
   return ids;
 }
 

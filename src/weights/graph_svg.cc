@@ -44,7 +44,15 @@ struct Point {
 
 class Picture {
  public:
-  explicit Picture(const WeightGraph& g) : g_(g), at_(g.node_type.size()), column_(g.node_type.size(), 0) {
+  explicit Picture(const WeightGraph& g)
+      : g_(g),
+        at_(g.node_type.size()),
+        column_(g.node_type.size(), 0),
+        role_(g.node_type.size(), EdgeType::linear) {
+    for (size_t e = 0; e < g.source.size(); ++e)
+      if (g.edge_type[e] >= EdgeType::query && g.edge_type[e] <= EdgeType::value)
+        role_[static_cast<size_t>(g.target[e])] = g.edge_type[e];
+
     columns();
     place();
   }
@@ -63,7 +71,9 @@ class Picture {
   const WeightGraph& g_;
   std::vector<Point> at_;
   std::vector<int> column_;
-  std::map<int, std::vector<int32_t>> layers_;  // of a column, from top to bottom
+  std::vector<EdgeType> role_;                 // of a neuron: query, key or value, else linear
+  using Group = std::pair<int32_t, EdgeType>;  // layer and role
+  std::map<int, std::vector<Group>> layers_;   // of a column, from top to bottom
   double width_ = 0, height_ = 0, bottom_ = 0, radius_ = 5;
 };
 
@@ -76,9 +86,21 @@ void Picture::columns() {
     auto& list = from[static_cast<size_t>(g_.node_layer[t])];
     if (list.empty() || list.back() != g_.node_layer[s]) list.push_back(g_.node_layer[s]);
   }
+  // What reads values comes after the heads that chose among them.
+  std::vector<int32_t> heads(g_.layers.size(), -1);
+  for (size_t e = 0; e < g_.source.size(); ++e) {
+    const auto s = static_cast<size_t>(g_.source[e]), t = static_cast<size_t>(g_.target[e]);
+    if (g_.edge_type[e] == EdgeType::head && g_.node_layer[s] > g_.node_layer[t])
+      heads[static_cast<size_t>(g_.node_layer[t])] = g_.node_layer[s];
+  }
   std::vector<int> depth(g_.layers.size(), 0);
   for (size_t l = 0; l < depth.size(); ++l)
-    for (const int32_t s : from[l]) depth[l] = std::max(depth[l], depth[static_cast<size_t>(s)] + 1);
+    for (int32_t s : from[l]) {
+      depth[l] = std::max(depth[l], depth[static_cast<size_t>(s)] + 1);
+      s = heads[static_cast<size_t>(s)];
+      if (s >= 0 && s < static_cast<int32_t>(l))
+        depth[l] = std::max(depth[l], depth[static_cast<size_t>(s)] + 1);
+    }
   // Tokens stand before the neurons of their own layer.
   std::vector<bool> tokens(g_.layers.size());
   for (size_t n = 0; n < at_.size(); ++n)
@@ -98,16 +120,17 @@ void Picture::columns() {
     const auto l = static_cast<size_t>(g_.node_layer[n]);
     column_[n] = column_of[depth[l]] - (g_.node_type[n] == NodeType::token ? 1 : 0);
     auto& list = layers_[column_[n]];
-    if (std::ranges::find(list, g_.node_layer[n]) == list.end()) list.push_back(g_.node_layer[n]);
+    const Group group{g_.node_layer[n], role_[n]};
+    if (std::ranges::find(list, group) == list.end()) list.push_back(group);
   }
 }
 
 void Picture::place() {
-  std::map<std::pair<int, int32_t>, std::vector<size_t>> groups;
+  std::map<std::pair<int, Group>, std::vector<size_t>> groups;
   std::map<int, int64_t> count;
   for (size_t n = 0; n < at_.size(); ++n)
     if (!aside(g_.node_type[n])) {
-      groups[{column_[n], g_.node_layer[n]}].push_back(n);
+      groups[{column_[n], {g_.node_layer[n], role_[n]}}].push_back(n);
       ++count[column_[n]];
     }
   int64_t most = 1;
@@ -124,8 +147,8 @@ void Picture::place() {
   double x = 80;
   for (auto& [column, list] : layers_) {
     double y = kTop + 70 + (tallest - tall[column]) / 2;
-    for (const int32_t layer : list) {
-      for (const size_t n : groups[{column, layer}]) {
+    for (const Group& group : list) {
+      for (const size_t n : groups[{column, group}]) {
         at_[n] = {x, y + step / 2};
         y += step;
       }
@@ -159,7 +182,7 @@ std::string Picture::curve(size_t e) const {
   // Edges between the same nodes fan out by their place in the kernel.
   const double fan = (g_.position[e] % 2 ? 1.0 : -1.0) * std::min(30.0, 1.6 * ((g_.position[e] + 1) / 2));
   const double bend = std::abs(b.x - a.x) < 1 ? 46 : (b.x - a.x) * 0.45;
-  return text("M{:.1f} {:.1f}C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}", a.x, a.y, a.x + bend, a.y + fan,
+  return text("M{:.1f} {:.1f}C{:.0f} {:.0f} {:.0f} {:.0f} {:.1f} {:.1f}", a.x, a.y, a.x + bend, a.y + fan,
               std::abs(b.x - a.x) < 1 ? b.x + bend : b.x - bend, b.y + fan, b.x, b.y);
 }
 
@@ -175,9 +198,8 @@ void Picture::edges(std::string& out) const {
   std::map<EdgeType, std::string> structural;
   for (size_t e = 0; e < g_.source.size(); ++e) {
     const bool loop = g_.source[e] == g_.target[e];
-    if (g_.edge_type[e] == EdgeType::tied || (loop && aside(g_.node_type[static_cast<size_t>(g_.source[e])])))
-      continue;
-    if (g_.tensor[e] < 0) {
+    if (loop && aside(g_.node_type[static_cast<size_t>(g_.source[e])])) continue;
+    if (g_.tensor[e] < 0 || g_.edge_type[e] == EdgeType::tied) {
       structural[g_.edge_type[e]] += curve(e);
       continue;
     }
@@ -197,8 +219,8 @@ void Picture::edges(std::string& out) const {
   }
   for (const auto& [type, d] : structural)
     out += text(
-        "<path d=\"{}\" stroke=\"{}\" stroke-width=\"1\" stroke-opacity=\"0.6\" stroke-dasharray=\"4 3\"/>\n",
-        d, structural_colour(type));
+        "<path d=\"{}\" stroke=\"{}\" stroke-width=\"1\" stroke-opacity=\"{}\" stroke-dasharray=\"4 3\"/>\n",
+        d, structural_colour(type), type == EdgeType::tied ? "0.15" : "0.6");
 }
 
 void Picture::nodes(std::string& out) const {
@@ -224,9 +246,11 @@ std::string Picture::layer_words(int32_t layer) const {
 }
 
 void Picture::labels(std::string& out) const {
-  size_t row = 0;
   for (const auto& [column, list] : layers_) {
-    std::map<std::string, int64_t> kinds, active;
+    std::vector<std::string> words, functions;
+    const auto add = [](std::vector<std::string>& list, const std::string& word) {
+      if (std::ranges::find(list, word) == list.end()) list.push_back(word);
+    };
     double x = 0;
     int64_t count = 0;
     for (size_t n = 0; n < at_.size(); ++n) {
@@ -234,15 +258,14 @@ void Picture::labels(std::string& out) const {
       x = at_[n].x;
       ++count;
       const GraphLayer& l = g_.layers[static_cast<size_t>(g_.node_layer[n])];
-      ++kinds[g_.node_type[n] == NodeType::head    ? "heads"
-              : g_.node_type[n] == NodeType::token ? "tokens"
-              : l.op.empty()                       ? l.kind
-                                                   : l.op];
-      if (g_.node_activation[n] > 0) ++active[g_.activations[static_cast<size_t>(g_.node_activation[n])]];
+      add(words, g_.node_type[n] == NodeType::head    ? "heads"
+                 : g_.node_type[n] == NodeType::token ? "tokens"
+                 : role_[n] != EdgeType::linear       ? to_string(role_[n])
+                 : l.op.empty()                       ? l.kind
+                                                      : l.op);
+      if (g_.node_activation[n] > 0)
+        add(functions, g_.activations[static_cast<size_t>(g_.node_activation[n])]);
     }
-    std::vector<std::string> words, functions;
-    for (const auto& [word, n] : kinds) words.push_back(word);
-    for (const auto& [word, n] : active) functions.push_back(word);
     const auto line = [&](double y, const std::string& s, const char* fill, const char* weight) {
       std::string cut = s.size() > 26 ? s.substr(0, 24) + "…" : s;
       out += text(
@@ -253,7 +276,6 @@ void Picture::labels(std::string& out) const {
     line(y, text("{}", count), "#212529", "600");
     line(y + 15, join(words, ", "), "#495057", "400");
     if (!functions.empty()) line(y + 30, join(functions, ", "), "#868e96", "400");
-    ++row;
   }
 }
 
@@ -262,7 +284,7 @@ void Picture::legend(std::string& out) const {
   const double y = height_ - 26;
   const auto word = [&](const std::string& s) {
     out += text("<text x=\"{:.1f}\" y=\"{:.1f}\" fill=\"#495057\">{}</text>\n", x, y + 4, xml_text(s));
-    x += 7.0 * static_cast<double>(s.size()) + 18;
+    x += 7.4 * static_cast<double>(s.size()) + 22;
   };
   std::array<bool, kNodeColours.size()> seen{};
   for (const NodeType t : g_.node_type) seen[static_cast<size_t>(t)] = true;
@@ -291,7 +313,7 @@ void Picture::legend(std::string& out) const {
   stroke(kNegative, "", "negative weight (stronger: darker)");
   std::array<bool, static_cast<size_t>(kLastEdgeType) + 1> edges{};
   for (const EdgeType t : g_.edge_type) edges[static_cast<size_t>(t)] = true;
-  for (auto t = static_cast<size_t>(EdgeType::residual); t < edges.size(); ++t)
+  for (auto t = static_cast<size_t>(EdgeType::tied); t < edges.size(); ++t)
     if (edges[t])
       stroke(structural_colour(static_cast<EdgeType>(t)), " stroke-dasharray=\"4 3\"",
              to_string(static_cast<EdgeType>(t)));
