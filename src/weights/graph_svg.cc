@@ -248,8 +248,8 @@ std::string Picture::layer_words(int32_t layer) const {
 void Picture::labels(std::string& out) const {
   for (const auto& [column, list] : layers_) {
     std::vector<std::string> words, functions;
-    const auto add = [](std::vector<std::string>& list, const std::string& word) {
-      if (std::ranges::find(list, word) == list.end()) list.push_back(word);
+    const auto add = [](std::vector<std::string>& to, const std::string& word) {
+      if (std::ranges::find(to, word) == to.end()) to.push_back(word);
     };
     double x = 0;
     int64_t count = 0;
