@@ -175,15 +175,15 @@ Ids contract(Builder& b, const Labelled& x, const Labelled& w, const std::vector
       for (int64_t j = 0; j < columns.count; ++j) b.add_node(NodeType::neuron, l);
       const bool draw = static_cast<int64_t>(first_neuron.size()) <= most;
       if (!draw) b.remark("of parameters that very many rows share only the first uses are edges");
-      for (int64_t j = 0; draw && j < columns.count; ++j) {
-        const int64_t neuron = at->second + j, from = base + from_column[static_cast<size_t>(j)];
-        for (size_t k = 0; k < offsets.size(); ++k) {
-          const int64_t ref = w.ids->ints[static_cast<size_t>(from + offsets[k])];
+      // By source: the order of the files, so that a column is written from front to back.
+      for (size_t k = 0; draw && k < offsets.size(); ++k)
+        for (int64_t j = 0; j < columns.count; ++j) {
+          const int64_t ref =
+              w.ids->ints[static_cast<size_t>(base + from_column[static_cast<size_t>(j)] + offsets[k])];
           if (ref == 0) continue;
           const int64_t source = sources[k] >= 0 ? sources[k] : b.parameter_node(ref);
-          b.add_edge(source, neuron, type, l, place[k], ref);
+          b.add_edge(source, at->second + j, type, l, place[k], ref);
         }
-      }
     }
     const int64_t to = kept_y.at(r);
     for (size_t j = 0; j < to_column.size(); ++j)
