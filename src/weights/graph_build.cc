@@ -15,6 +15,7 @@ using network::kNone;
 using network::Node;
 
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+constexpr int kUnsaid = -1, kOne = -2;  // of feature_axis()
 
 template <class Visit>
 void each_node(const network::Graph& graph, const Visit& visit) {
@@ -147,10 +148,10 @@ void Builder::start() {
       if (input != kNone) consumers_[static_cast<size_t>(input)].push_back(static_cast<int>(n));
 }
 
-// Which axis of an input holds its features, from who reads it; -1: nobody says.
+// Which axis of an input holds its features, from who reads it; kUnsaid: nobody says; kOne: it has one.
 int Builder::feature_axis(int value, int depth) const {
   const network::ArrayPtr& shape = shapes_[static_cast<size_t>(value)];
-  if (!shape || depth > 8) return -1;
+  if (!shape || depth > 8) return kUnsaid;
   const int rank = shape->rank();
   for (const int n : consumers_[static_cast<size_t>(value)]) {
     const Node& node = net_.graph.nodes[static_cast<size_t>(n)];
@@ -160,19 +161,24 @@ int Builder::feature_axis(int value, int depth) const {
     if (is({"Conv", "ConvTranspose", "ConvInteger", "BatchNormalization", "InstanceNormalization", "MaxPool",
             "GroupNormalization", "AveragePool", "GlobalAveragePool", "DepthToSpace", "SpaceToDepth",
             "Resize"}))
-      return rank > 1 ? 1 : -1;
+      return rank > 1 ? 1 : kUnsaid;
     if (is({"Gemm", "MatMul", "MatMulInteger", "LSTM", "GRU", "RNN", "LayerNormalization"})) return rank - 1;
     if (node.outputs.empty() || node.outputs[0] == kNone) continue;
     const network::ArrayPtr& next = shapes_[static_cast<size_t>(node.outputs[0])];
-    if (!next || next->rank() != rank) continue;
-    if (node.op != "Transpose" && next->dims != shape->dims) continue;
+    if (!next) continue;
+    const bool turns = node.op == "Transpose", reshapes = is({"Reshape", "Unsqueeze", "Squeeze"});
+    if (!turns && !reshapes && next->dims != shape->dims) continue;
     const int axis = feature_axis(node.outputs[0], depth + 1);
-    if (axis < 0) continue;
-    if (node.op != "Transpose") return axis;
+    if (axis < 0 || (reshapes && next->dims[static_cast<size_t>(axis)] == 1)) {
+      if (axis != kUnsaid) return kOne;
+      continue;
+    }
+    if (reshapes) continue;
+    if (!turns) return axis;
     const auto perm = node.attr_ints("perm");
     return perm ? static_cast<int>((*perm)[static_cast<size_t>(axis)]) : rank - 1 - axis;
   }
-  return -1;
+  return kUnsaid;
 }
 
 void Builder::inputs() {
@@ -186,9 +192,9 @@ void Builder::inputs() {
     ids->ints.resize(static_cast<size_t>(count));
     const int rank = shape->rank();
     int axis = feature_axis(value, 0);
+    const bool one = axis == kOne || !shape->real();  // integers choose; they are no features
     if (axis < 0) axis = rank >= 4 ? 1 : rank - 1;
-    // Integers choose; they are no features.
-    const int64_t features = shape->real() && rank > 0 ? shape->dims[static_cast<size_t>(axis)] : 1;
+    const int64_t features = !one && rank > 0 ? shape->dims[static_cast<size_t>(axis)] : 1;
     int64_t inner = 1;
     for (int a = axis + 1; a < rank; ++a) inner *= shape->dims[static_cast<size_t>(a)];
     const auto begin = graph_.nodes();
@@ -239,10 +245,14 @@ void Builder::run(const Node& node) {
     flow.ids = std::move(ids);
   }
   const GraphRule rule = find_graph_rule(node.domain, node.op);
+  if (!rule)
+    remark(text("operator {}{}{} is not understood", escaped(node.domain), node.domain.empty() ? "" : ".",
+                escaped(node.op)));
   bool opaque = rule == nullptr;
   for (size_t i = 0; i < node.inputs.size(); ++i) opaque = opaque || in(i).kind == Flow::Kind::opaque;
   for (size_t i = 0; i < node.outputs.size(); ++i)
     opaque = opaque || (node.outputs[i] != kNone && i == 0 && !dims_out(i));
+  if (opaque && rule) remark("what comes after an operator that is not understood is not understood either");
   if (opaque)
     unknown();
   else

@@ -2,6 +2,7 @@
 #include "weights/graph_builder.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "core/error.h"
@@ -162,10 +163,17 @@ void Builder::attach(const Ids& refs, const Ids& ids, NodeType from, EdgeType ty
   if (derived) type = EdgeType::other;
   std::vector<int64_t> first(refs->ints.size(), 0);
   std::vector<std::pair<int64_t, int64_t>> more;  // (entry of refs, id)
+  // A parameter that was copied along an axis is one all the same: its first entry stands for all.
+  std::vector<size_t> stands;
+  if (std::ranges::adjacent_find(refs->ints, std::greater_equal<>()) != refs->ints.end()) {
+    std::unordered_map<int64_t, size_t> entry;
+    for (size_t e = 0; e < first.size(); ++e) stands.push_back(entry.emplace(refs->ints[e], e).first->second);
+  }
   network::Stretched at(refs->dims, ids->dims);
   for (const int64_t id : ids->ints) {
-    const auto e = static_cast<size_t>(at.at());
+    auto e = static_cast<size_t>(at.at());
     at.next();
+    if (!stands.empty() && e < first.size()) e = stands[e];
     if (id <= 0 || e >= first.size() || refs->ints[e] == 0 || first[e] == id) continue;
     if (first[e] == 0)
       first[e] = id;
@@ -295,12 +303,14 @@ std::vector<Ids> Builder::moved(const std::vector<size_t>& data) {
 }
 
 void Builder::unknown() {
-  const std::string name = (node_->domain.empty() ? "" : node_->domain + ".") + node_->op;
-  remark(text("operator {} is not understood", escaped(name)));
   bool reads = false;
   for (size_t i = 0; i < node_->inputs.size(); ++i) reads = reads || in(i).kind != Flow::Kind::plain;
   reads = reads || !node_->bodies.empty();
   if (!reads) return;  // shapes and tables
+  if (find_graph_rule(node_->domain, node_->op) && std::ranges::none_of(node_->inputs, [&](int v) {
+        return v != kNone && flows_[static_cast<size_t>(v)].kind == Flow::Kind::opaque;
+      }))
+    remark(text("{} is not understood as it is used", escaped(node_->where(net_.values))));
   const int32_t l = layer("other");
   const int64_t n = add_node(NodeType::opaque, l);
   for (size_t i = 0; i < node_->inputs.size(); ++i) {

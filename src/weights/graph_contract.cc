@@ -174,7 +174,7 @@ Ids contract(Builder& b, const Labelled& x, const Labelled& w, const std::vector
       at->second = b.nodes();
       for (int64_t j = 0; j < columns.count; ++j) b.add_node(NodeType::neuron, l);
       const bool draw = static_cast<int64_t>(first_neuron.size()) <= most;
-      if (!draw) b.remark("of parameters that very many rows share only the first uses are edges");
+      if (!draw) b.remark("of parameters that very many neurons share only the first uses are edges");
       // By source: the order of the files, so that a column is written from front to back.
       for (size_t k = 0; draw && k < offsets.size(); ++k)
         for (int64_t j = 0; j < columns.count; ++j) {

@@ -1,6 +1,7 @@
 // Convolutions, norms and recurrent layers.
 #include <algorithm>
 #include <numeric>
+#include <unordered_set>
 
 #include "weights/graph_builder.h"
 
@@ -46,6 +47,7 @@ void convolution(Builder& b, bool turned, int bias) {
   std::vector<int> others = spatial(x->dims.size());
   others.push_back(0);
   const int64_t places = x->size() / std::max<int64_t>(1, x->dims[0] * channels);
+  const int64_t most = std::max<int64_t>(16, 10'000'000 / std::max<int64_t>(w->size(), 1));
   const Ids one = fold(b, x, others);
   std::vector<std::vector<int64_t>> from(static_cast<size_t>(channels));
   for (int64_t c = 0; c < channels; ++c) {
@@ -54,12 +56,16 @@ void convolution(Builder& b, bool turned, int bias) {
       list.push_back(one->ints[static_cast<size_t>(c)] - 1);
       continue;
     }
+    std::unordered_set<int64_t> seen;
     for (int64_t n = 0; n < x->dims[0]; ++n)
       for (int64_t p = 0; p < places; ++p) {
         const int64_t id = x->ints[static_cast<size_t>((n * channels + c) * places + p)];
         const int64_t node = b.node_of(id, l);
-        if (node >= 0 && std::ranges::find(list, node) == list.end()) list.push_back(node);
+        if (node < 0 || !seen.insert(node).second) continue;
+        if (static_cast<int64_t>(list.size()) < most) list.push_back(node);
       }
+    if (static_cast<int64_t>(seen.size()) > most)
+      b.remark("of parameters that very many neurons share only the first uses are edges");
   }
   const int64_t begin = b.nodes();
   for (int64_t m = 0; m < filters; ++m) b.add_node(NodeType::neuron, l);

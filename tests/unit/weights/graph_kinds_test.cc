@@ -240,6 +240,49 @@ TEST(GraphKinds, ParametersThatMixPlacesJoinPlaces) {
   EXPECT_EQ(count(g, NodeType::output), 5);
 }
 
+TEST(GraphKinds, SamplesOfASoundAreOneInput) {
+  Small s;
+  const int x = s.input("x", {2, 16});
+  const int y = s.node("Unsqueeze", {x, s.integers("axis", {1})});
+  WeightGraph g = s.graph(s.node("Conv", {y, s.weight("w", {3, 1, 4})}));
+  EXPECT_EQ(count(g, NodeType::input), 1);
+  EXPECT_EQ(count(g, EdgeType::conv), 12);
+  EXPECT_EQ(count(g, EdgeType::tied), 0);
+  // Pictures whose channels come last.
+  Small t;
+  const int z = t.input("z", {2, 5, 5, 3});
+  const int turned = t.node("Transpose", {z}, {{"perm", {0, 3, 1, 2}}});
+  g = t.graph(t.node("Conv", {turned, t.weight("w", {4, 3, 2, 2})}, {{"strides", {2, 1}}}));
+  EXPECT_EQ(count(g, NodeType::input), 3);
+  EXPECT_EQ(count(g, EdgeType::conv), 4 * 3 * 4);
+  EXPECT_EQ(g.layers.back().strides, (std::vector<int64_t>{2, 1}));
+}
+
+// A class token stands beside the places of a picture: it is a bias of the features that go on.
+TEST(GraphKinds, MorePlacesAreTheSameFeatures) {
+  Small s;
+  const int x = s.node("MatMul", {s.input("x", {2, 4, 3}), s.weight("w", {3, 5})});
+  const int token = s.node("Expand", {s.weight("t", {1, 1, 5}), s.integers("to", {2, 1, 5})});
+  const int all = s.node("Concat", {token, x}, {}, {{"axis", 1}});
+  const WeightGraph g = s.graph(s.node("MatMul", {all, s.weight("v", {5, 2})}));
+  EXPECT_EQ(count(g, EdgeType::linear), 15 + 10);
+  EXPECT_EQ(count(g, EdgeType::bias), 5);
+  EXPECT_EQ(count(g, EdgeType::tied), 0);
+  EXPECT_EQ(count(g, NodeType::neuron), 5);
+  EXPECT_EQ(count(g, NodeType::output), 2);
+}
+
+TEST(GraphKinds, AGateAndWhatSumsFeatures) {
+  Small s;
+  const int x = s.node("MatMul", {s.input("x", {2, 3}), s.weight("w", {3, 4})});
+  const int y = s.node("Sigmoid", {s.node("MatMul", {x, s.weight("v", {4, 4})})});
+  const int z = s.node("ReduceSum", {s.node("Mul", {x, y}), s.integers("axes", {1})});
+  const WeightGraph g = s.graph(s.node("MatMul", {z, s.weight("u", {1, 2})}));
+  EXPECT_EQ(count(g, EdgeType::gate), 4);
+  EXPECT_EQ(count(g, EdgeType::pool), 4) << "four features made one that parameters read";
+  EXPECT_EQ(count(g, EdgeType::linear), 12 + 16 + 2);
+}
+
 TEST(GraphKinds, QuantisedWeightsAreParameters) {
   Small s;
   const int x = s.input("x", {2, 3});
