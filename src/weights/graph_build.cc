@@ -89,10 +89,16 @@ Builder::Builder(const network::Network& network, const std::vector<network::Arr
 
 WeightGraph Builder::build() {
   start();
-  inputs();
-  for (const Node& n : net_.graph.nodes) run(n);
+  try {
+    inputs();
+    for (const Node& n : net_.graph.nodes) run(n);
+    outputs();
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::resource_limit) throw;
+    const std::string where = node_ ? node_->where(net_.values) + ": " : "";
+    throw Error(e.kind(), text("{}: {}{}", one_line(net_.file), where, e.what()));
+  }
   node_ = nullptr;
-  outputs();
   roles();
   leftovers();
   std::map<const void*, Array> unpacked;
@@ -187,9 +193,8 @@ void Builder::inputs() {
   for (const int value : net_.graph.inputs) {
     const network::ArrayPtr& shape = shapes_[static_cast<size_t>(value)];
     if (!shape) continue;
-    auto ids = std::make_shared<Array>(Array{.type = OnnxType::i64, .dims = shape->dims});
-    const int64_t count = network::elements(shape->dims);
-    ids->ints.resize(static_cast<size_t>(count));
+    auto ids = blank(shape->dims);
+    const int64_t count = ids->size();
     const int rank = shape->rank();
     int axis = feature_axis(value, 0);
     const bool one = axis == kOne || !shape->real();  // integers choose; they are no features
@@ -239,8 +244,7 @@ void Builder::run(const Node& node) {
     Flow& flow = flows_[static_cast<size_t>(value)];
     if (flow.kind != Flow::Kind::parameters || flow.ids) continue;
     const auto t = static_cast<size_t>(flow.node);
-    auto ids = std::make_shared<Array>(Array{.type = OnnxType::i64, .dims = graph_.tensors[t].dims});
-    ids->ints.resize(static_cast<size_t>(ids->size()));
+    auto ids = blank(graph_.tensors[t].dims);
     for (size_t i = 0; i < ids->ints.size(); ++i) ids->ints[i] = first_[t] + static_cast<int64_t>(i) + 1;
     flow.ids = std::move(ids);
   }

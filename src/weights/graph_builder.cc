@@ -18,14 +18,19 @@ namespace {
 
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
 constexpr size_t kMostPooled = 65'536;
-
-std::shared_ptr<Array> ids_of(std::vector<int64_t> dims) {
-  auto a = std::make_shared<Array>(Array{.type = OnnxType::i64, .dims = std::move(dims)});
-  a->ints.resize(static_cast<size_t>(network::elements(a->dims)));
-  return a;
-}
+constexpr int64_t kMostEntries = int64_t{1} << 28;  // of one value: 2 GiB, as while running
 
 }  // namespace
+
+std::shared_ptr<Array> blank(std::vector<int64_t> dims) {
+  const int64_t count = network::elements(dims);
+  if (count > kMostEntries)
+    throw Error(ErrorKind::resource_limit,
+                text("a value of {} numbers: expected at most {}", count, kMostEntries));
+  auto a = std::make_shared<Array>(Array{.type = OnnxType::i64, .dims = std::move(dims)});
+  a->ints.resize(static_cast<size_t>(count));
+  return a;
+}
 
 GraphRule find_graph_rule(std::string_view domain, std::string_view op) noexcept {
   for (const auto rules :
@@ -82,8 +87,7 @@ int32_t Builder::layer(const char* kind) {
 }
 int64_t Builder::add_node(NodeType type, int32_t layer, int64_t order) {
   if (graph_.nodes() >= kMost)
-    throw Error(ErrorKind::resource_limit,
-                text("{}: a graph of more than {} nodes", one_line(net_.file), kMost));
+    throw Error(ErrorKind::resource_limit, text("a graph of more than {} nodes", kMost));
   graph_.node_type.push_back(type);
   graph_.node_layer.push_back(layer);
   graph_.node_order.push_back(order);
@@ -94,8 +98,7 @@ int64_t Builder::add_node(NodeType type, int32_t layer, int64_t order) {
 }
 void Builder::add_edge(int64_t source, int64_t target, EdgeType type, int32_t layer, int64_t position) {
   if (graph_.edges() >= kMost)
-    throw Error(ErrorKind::resource_limit,
-                text("{}: a graph of more than {} edges", one_line(net_.file), kMost));
+    throw Error(ErrorKind::resource_limit, text("a graph of more than {} edges", kMost));
   graph_.source.push_back(static_cast<int32_t>(source));
   graph_.target.push_back(static_cast<int32_t>(target));
   graph_.edge_type.push_back(type);
@@ -204,7 +207,7 @@ void Builder::attach(const Ids& refs, const Ids& ids, NodeType from, EdgeType ty
 
 Ids Builder::activation_of(const Flow& parameters, bool each, const char* kind) {
   const Array& refs = *parameters.ids;
-  auto ids = ids_of(refs.dims);
+  auto ids = blank(refs.dims);
   const int64_t width = each || refs.dims.empty() ? refs.size() : refs.dims.back();
   const int32_t l = layer(kind);
   const int64_t begin = graph_.nodes();
@@ -221,7 +224,7 @@ Ids Builder::join(const Ids& a, const Ids& b, const std::vector<int64_t>& dims, 
   };
   const bool keep_a = youngest(a) >= youngest(b);
   const Ids &keep = keep_a ? a : b, &other = keep_a ? b : a;
-  auto ids = ids_of(dims);
+  auto ids = blank(dims);
   network::Stretched p(keep->dims, dims), q(other->dims, dims);
   std::vector<std::pair<int64_t, int64_t>> pairs;
   for (int64_t& id : ids->ints) {
@@ -281,7 +284,7 @@ std::vector<Ids> Builder::moved(const std::vector<size_t>& data) {
     } else if (in(i).ids) {
       given[i] = in(i).ids;
     } else if (const std::vector<int64_t>* dims = dims_in(i)) {
-      given[i] = ids_of(*dims);
+      given[i] = blank(*dims);
     } else {
       return {};
     }
@@ -335,7 +338,7 @@ void Builder::unknown() {
       out(i, Flow{.kind = Flow::Kind::opaque, .node = n});
       continue;
     }
-    auto ids = ids_of(*dims);
+    auto ids = blank(*dims);
     std::ranges::fill(ids->ints, n + 1);
     out(i, ids);
   }

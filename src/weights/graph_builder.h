@@ -138,6 +138,11 @@ Ids fold(Builder& b, const Ids& ids, const std::vector<int>& axes);
 Ids stretched(const Ids& ids, const std::vector<int64_t>& dims);
 Ids under_dims(const Ids& ids, std::vector<int64_t> dims);
 Ids filled(const std::vector<int64_t>& dims, int64_t id);
+// Zeros. Throws Error{resource_limit} for more than any value may have: files are hostile.
+std::shared_ptr<network::Array> blank(std::vector<int64_t> dims);
+
+// Kernel, strides, padding, dilations and groups of a convolution or pool, in its row of the table of layers.
+void note_windows(Builder& b, const char* kind, std::vector<int64_t> kernel, bool transposed);
 
 // A sum of products over labelled axes: of activations with parameters, and of two activations.
 struct Labelled {

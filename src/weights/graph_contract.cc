@@ -92,10 +92,9 @@ bool constant(const std::vector<int64_t>& row) {
   return std::ranges::all_of(row, [&](int64_t id) { return id == row.front(); });
 }
 std::shared_ptr<Array> made(const std::vector<int>& out, const std::map<int, int64_t>& extent) {
-  auto ids = std::make_shared<Array>(Array{.type = OnnxType::i64, .dims = {}});
-  for (const int label : out) ids->dims.push_back(extent.at(label));
-  ids->ints.resize(static_cast<size_t>(network::elements(ids->dims)));
-  return ids;
+  std::vector<int64_t> dims;
+  for (const int label : out) dims.push_back(extent.at(label));
+  return blank(std::move(dims));
 }
 
 // The sum over places, alike for all features: nodes are the places, and the features go on.

@@ -6,6 +6,30 @@
 #include "weights/graph_builder.h"
 
 namespace dws::weights {
+
+void note_windows(Builder& b, const char* kind, std::vector<int64_t> kernel, bool transposed) {
+  GraphLayer& row = b.layer_row(kind);
+  const size_t axes = kernel.size();
+  row.kernel = std::move(kernel);
+  row.strides = b.node().attr_ints("strides").value_or(std::vector<int64_t>(axes, 1));
+  row.pads = b.node().attr_ints("pads").value_or(std::vector<int64_t>(2 * axes, 0));
+  row.dilations = b.node().attr_ints("dilations").value_or(std::vector<int64_t>(axes, 1));
+  row.groups = b.node().attr_int("group", 1);
+  // Padding that the file leaves to be worked out (ONNX Operators.md, Conv: auto_pad).
+  const std::string how = b.node().attr_string("auto_pad", "NOTSET");
+  const std::vector<int64_t>*in = b.dims_in(0), *out = b.dims_out(0);
+  if (transposed || !how.starts_with("SAME") || !in || !out || row.strides.size() != axes ||
+      row.dilations.size() != axes || in->size() != axes + 2 || out->size() != axes + 2)
+    return;
+  row.pads.assign(2 * axes, 0);
+  for (size_t a = 0; a < axes; ++a) {
+    const int64_t all = std::max<int64_t>(
+        0, ((*out)[a + 2] - 1) * row.strides[a] + (row.kernel[a] - 1) * row.dilations[a] + 1 - (*in)[a + 2]);
+    row.pads[a] = how == "SAME_LOWER" ? all - all / 2 : all / 2;
+    row.pads[axes + a] = all - row.pads[a];
+  }
+}
+
 namespace {
 
 using Kind = Flow::Kind;
@@ -22,16 +46,6 @@ Ids along_channels(const Ids& refs, size_t rank) {
   return under_dims(refs, dims);
 }
 
-void note_windows(Builder& b, const std::vector<int64_t>& weight) {
-  GraphLayer& row = b.layer_row("conv");
-  const size_t axes = weight.size() - 2;
-  row.kernel.assign(weight.begin() + 2, weight.end());
-  row.strides = b.node().attr_ints("strides").value_or(std::vector<int64_t>(axes, 1));
-  row.pads = b.node().attr_ints("pads").value_or(std::vector<int64_t>(2 * axes, 0));
-  row.dilations = b.node().attr_ints("dilations").value_or(std::vector<int64_t>(axes, 1));
-  row.groups = b.node().attr_int("group", 1);
-}
-
 // Each channel is a node; places of the picture share it. (M, C / groups, kernel), turned: (C, M / groups, kernel).
 void convolution(Builder& b, bool turned, int bias) {
   if (!b.activation(0) || !b.parameters(1)) return b.activation(0) ? b.unknown() : void();
@@ -41,7 +55,7 @@ void convolution(Builder& b, bool turned, int bias) {
   const std::vector<int64_t>& to = *b.dims_out(0);
   const int64_t filters = to[1], kernel = w->size() / std::max<int64_t>(1, w->dims[0] * w->dims[1]);
   if (groups < 1 || channels % groups || filters % groups) return b.unknown();
-  note_windows(b, w->dims);
+  note_windows(b, "conv", {w->dims.begin() + 2, w->dims.end()}, turned);
   const int32_t l = b.layer("conv");
   // The nodes of each channel: one, unless something has spread features over places.
   std::vector<int> others = spatial(x->dims.size());

@@ -11,8 +11,8 @@ using network::Array;
 using Kind = Flow::Kind;
 
 Ids filled(const std::vector<int64_t>& dims, int64_t id) {
-  auto a = std::make_shared<Array>(Array{.type = OnnxType::i64, .dims = dims});
-  a->ints.assign(static_cast<size_t>(network::elements(dims)), id);
+  auto a = blank(dims);
+  std::ranges::fill(a->ints, id);
   return a;
 }
 Ids under_dims(const Ids& ids, std::vector<int64_t> dims) {
@@ -22,8 +22,7 @@ Ids under_dims(const Ids& ids, std::vector<int64_t> dims) {
 }
 Ids stretched(const Ids& ids, const std::vector<int64_t>& dims) {
   if (ids->dims == dims) return ids;
-  auto a = std::make_shared<Array>(Array{.type = OnnxType::i64, .dims = dims});
-  a->ints.resize(static_cast<size_t>(network::elements(dims)));
+  auto a = blank(dims);
   network::Stretched at(ids->dims, dims);
   for (int64_t& id : a->ints) {
     id = ids->ints[static_cast<size_t>(at.at())];
@@ -34,9 +33,8 @@ Ids stretched(const Ids& ids, const std::vector<int64_t>& dims) {
 Ids fold(Builder& b, const Ids& ids, const std::vector<int>& axes) {
   std::vector<int64_t> dims = ids->dims;
   for (const int a : axes) dims[static_cast<size_t>(a)] = 1;
-  auto one = std::make_shared<Array>(Array{.type = OnnxType::i64, .dims = dims});
-  const auto count = static_cast<size_t>(network::elements(dims));
-  one->ints.assign(count, 0);
+  auto one = blank(dims);
+  const size_t count = one->ints.size();
   std::vector<bool> many(count, false);
   network::Stretched at(dims, ids->dims);
   for (const int64_t id : ids->ints) {
@@ -174,6 +172,10 @@ void resized(Builder& b) {
   const std::vector<int64_t>& to = *b.dims_out(0);
   if (ids->dims.size() < 2 || to.size() != ids->dims.size() || to[1] != ids->dims[1]) return b.unknown();
   const Ids one = fold(b, ids, all_axes(to.size(), 2));
+  if (const auto kernel = b.node().attr_ints("kernel_shape"))
+    note_windows(b, "pool", *kernel, false);
+  else
+    b.layer("pool");
   for (size_t i = 0; i < b.node().outputs.size(); ++i)
     if (b.dims_out(i)) b.out(i, stretched(one, to));
 }

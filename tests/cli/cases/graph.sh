@@ -20,6 +20,9 @@ grep -q '"command": "dws graph' lstm.json
 grep -q '^digraph' lstm.dot
 grep -q '<graphml' lstm.graphml
 grep -q '^<svg xmlns' lstm.svg
+# The picture in the README.
+"$dws" graph "$models/encoder_library.onnx" -o picture.svg -q
+cmp picture.svg "$data/../../docs/weight_graph.svg"
 fails 2 "expected a name in .json, .dot, .graphml, .safetensors or .svg" "$dws" graph "$models/lstm.onnx" -o lstm.png
 fails 2 "lstm.dot: exists" "$dws" graph "$models/lstm.onnx" -o lstm.dot
 "$dws" graph "$models/lstm.onnx" -o lstm.dot --force -q

@@ -99,6 +99,12 @@ TEST(GraphKinds, StridesPadsAndGroupsAreFeaturesOfTheLayer) {
   for (const GraphLayer& l : separable.layers)
     if (l.kind == "conv") groups.insert(l.groups);
   EXPECT_EQ(groups, (std::multiset<int64_t>{1, 1, 1, 4, 12}));
+  // A pool has no parameters, and its row.
+  const WeightGraph cnn = Model("cnn").graph;
+  const auto pool = std::ranges::find(cnn.layers, "pool", &GraphLayer::kind);
+  ASSERT_NE(pool, cnn.layers.end());
+  EXPECT_EQ(pool->op, "MaxPool");
+  EXPECT_EQ(pool->strides, (std::vector<int64_t>{2, 2}));
   EXPECT_EQ(count(separable, EdgeType::conv), 3 * 12 + 12 * 9 + 12 * 20 + 40 * 5 * 9 + 40 * 10);
 }
 
@@ -256,6 +262,13 @@ TEST(GraphKinds, SamplesOfASoundAreOneInput) {
   EXPECT_EQ(count(g, NodeType::input), 3);
   EXPECT_EQ(count(g, EdgeType::conv), 4 * 3 * 4);
   EXPECT_EQ(g.layers.back().strides, (std::vector<int64_t>{2, 1}));
+  // Padding that is left to be worked out: 5 places, a kernel of 2, strides of 2 and 1.
+  OnnxAttribute same;
+  same.name = "auto_pad";
+  same.kind = OnnxAttribute::Kind::s;
+  same.s = "SAME_UPPER";
+  t.net.graph.nodes.back().attributes.push_back(same);
+  EXPECT_EQ(t.graph(t.net.graph.outputs[0]).layers.back().pads, (std::vector<int64_t>{0, 0, 1, 1}));
 }
 
 // A class token stands beside the places of a picture: it is a bias of the features that go on.
@@ -281,6 +294,22 @@ TEST(GraphKinds, AGateAndWhatSumsFeatures) {
   EXPECT_EQ(count(g, EdgeType::gate), 4);
   EXPECT_EQ(count(g, EdgeType::pool), 4) << "four features made one that parameters read";
   EXPECT_EQ(count(g, EdgeType::linear), 12 + 16 + 2);
+}
+
+TEST(GraphKinds, AValueBeyondAllMemoryIsRefused) {
+  Small s;
+  const int x = s.input("x", {1 << 20, 1 << 20});
+  dws::testing::expect_error(
+      ErrorKind::resource_limit, [&] { s.graph(s.node("Relu", {x})); },
+      "small: a value of 1099511627776 numbers: expected at most 268435456");
+  Small t;
+  const int y = t.input("y", {1 << 20, 1});
+  dws::testing::expect_error(
+      ErrorKind::resource_limit,
+      [&] {
+        t.graph(t.node("MatMul", {y, t.weight("w", {1, 1024})}));
+      },
+      "small: the node that makes 'MatMul2' (MatMul): a value of 1073741824 numbers");
 }
 
 TEST(GraphKinds, QuantisedWeightsAreParameters) {
