@@ -31,7 +31,7 @@ struct Flow {
     opaque       // one node, its shape unknown
   } kind = Kind::plain;
   Ids ids{};
-  int64_t node = -1;     // of `opaque`
+  int64_t node = -1;     // of `opaque`; of a constant that nobody has read yet, its tensor
   bool derived = false;  // of parameters: through arithmetic
   bool scaled = false;   // of an activation: just multiplied by factors, as in a norm that is spelled out
 };

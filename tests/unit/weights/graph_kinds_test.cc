@@ -192,7 +192,12 @@ TEST(GraphKinds, RecurrentUnitsHaveAnEdgeForEachGate) {
   EXPECT_EQ(count(g, EdgeType::recurrent), 2 * 2 * 4 * 12 * 12);
   std::set<int32_t> gates;
   for (size_t e = 0; e < g.source.size(); ++e)
-    if (g.edge_type[e] == EdgeType::recurrent) gates.insert(g.position[e]);
+    if (g.edge_type[e] == EdgeType::recurrent || g.edge_type[e] == EdgeType::recurrent_input) {
+      gates.insert(g.position[e]);
+      // W and R are (directions, gates x units, inputs).
+      const auto& dims = g.tensors[static_cast<size_t>(g.tensor[e])].dims;
+      EXPECT_EQ(g.position[e], g.index[e] / dims[2] % dims[1] / 12);
+    }
   EXPECT_EQ(gates, (std::set<int32_t>{0, 1, 2, 3}));
 }
 
@@ -230,6 +235,10 @@ TEST(GraphKinds, WeightsThroughArithmeticAreOther) {
   EXPECT_EQ(count(g, EdgeType::other), 12 + 4);
   EXPECT_EQ(count(g, EdgeType::linear), 0);
   EXPECT_EQ(count(g, NodeType::output), 4);
+  Small t;
+  const int y = t.input("y", {2, 3});
+  EXPECT_EQ(count(t.graph(t.node("MatMul", {y, t.node("Neg", {t.weight("v", {3, 4})})})), EdgeType::other),
+            12);
 }
 
 TEST(GraphKinds, ParametersThatMixPlacesJoinPlaces) {
@@ -349,6 +358,18 @@ TEST(GraphKinds, HalfPrecisionIsRoundedAndNaNsKeepTheirBits) {
   std::vector<uint16_t> now(3);
   std::memcpy(now.data(), changed[0].second.data(), 6);
   EXPECT_EQ(now, (std::vector<uint16_t>{0x3C01, 0x7E55, 0x8000}));
+  // A signalling NaN, which arithmetic would make a quiet one.
+  Small t;
+  const int y = t.input("y", {2, 1});
+  const std::vector<uint32_t> words = {0x3F800000, 0x7F800001};
+  g = t.graph(t.node("MatMul", {y, t.constant("f", OnnxType::f32, {1, 2}, words)}));
+  EXPECT_TRUE(changed_tensors(g, t.net).empty());
+  g.weight[static_cast<size_t>(std::ranges::find(g.index, 0) - g.index.begin())] = 2;
+  const auto other = changed_tensors(g, t.net);
+  ASSERT_EQ(other.size(), 1u);
+  std::vector<uint32_t> then(2);
+  std::memcpy(then.data(), other[0].second.data(), 8);
+  EXPECT_EQ(then, (std::vector<uint32_t>{0x40000000, 0x7F800001}));
 }
 
 }  // namespace
