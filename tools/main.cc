@@ -130,6 +130,7 @@ void register_verbs(CLI::App& app, const Globals& globals, Run& run) {
   register_symmetry(app, globals, run);
   register_verify(app, globals, run);
   register_permute(app, globals, run);
+  register_graph(app, globals, run);
   register_convert(app, globals, run);
   register_augment(app, globals, run);
   register_bench(app, globals, run);

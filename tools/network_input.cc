@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/shape.h"
 #include "core/text.h"
+#include "format/onnx_write.h"
 #include "stored_network.h"
 
 namespace dws::tools {
@@ -81,6 +82,14 @@ void add_network_options(CLI::App& verb, NetworkOptions& options) {
                   "folder of an ONNX model's external data, when it is not the model's own");
   verb.add_flag("--follow-symlinks", options.follow_symlinks,
                 "read shards and external data through symbolic links, of which caches of models are made");
+}
+
+void write_changed(const NetworkInput& input, const std::string& path, const std::vector<Patch>& patches,
+                   bool force) {
+  if (input.tensors)
+    write_checkpoint(*input.tensors, path, patches, force);
+  else
+    write_onnx(*input.onnx, path, patches, force);
 }
 
 bool is_onnx(const std::string& path) {

@@ -42,6 +42,10 @@ struct NetworkInput {
 // shards, a folder) as stored_network.h reads them. Throws Error.
 NetworkInput read_network(const std::string& path, const NetworkOptions& options);
 
+// The network with some of its tensors' numbers replaced, as write_onnx() and write_checkpoint() do it.
+void write_changed(const NetworkInput& input, const std::string& path, const std::vector<Patch>& patches,
+                   bool force);
+
 bool is_onnx(const std::string& path);
 
 ExternalData external_data(const NetworkOptions& options);

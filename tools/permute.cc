@@ -6,7 +6,6 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "format/onnx_write.h"
 #include "network_input.h"
 #include "symmetry/element.h"
 
@@ -75,10 +74,7 @@ int Permute::run() const {
     patches.push_back({c.bytes, [&, t] { return new_bytes(spec, g, static_cast<int>(t), c); }});
   }
   if (!emit.empty()) require_writable(emit, force);
-  if (input.tensors)
-    write_checkpoint(*input.tensors, out, patches, force);
-  else
-    write_onnx(*input.onnx, out, patches, force);
+  write_changed(input, out, patches, force);
   if (!emit.empty()) {
     Json json = symmetry::to_json(spec, g);
     json.set("recipe", recipe(globals, {path}));
