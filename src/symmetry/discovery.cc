@@ -204,7 +204,7 @@ void Discovery::join_copies() {
 void Discovery::sweep() {
   for (const int input : network_.graph.inputs) {
     pin_value(input, text("input '{}'", escaped(network_.values[static_cast<size_t>(input)].name)));
-    from_data_[static_cast<size_t>(input)] = known(input) && shapes_[static_cast<size_t>(input)]->real();
+    note_data(input);
   }
   sweep(network_.graph);
   for (const int output : network_.graph.outputs)

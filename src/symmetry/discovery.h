@@ -51,6 +51,9 @@ class Discovery {
   int output(const network::Node& node, size_t i) const noexcept;  // kNone where left out
   // False of what is computed from constants, shapes and integers alone: tables of angles, masks.
   bool from_data(int value) const noexcept { return from_data_[static_cast<size_t>(value)]; }
+  void note_data(int value) {
+    from_data_[static_cast<size_t>(value)] = known(value) && shapes_[static_cast<size_t>(value)]->real();
+  }
   void sweep(const network::Graph& graph);
 
   struct Mix {

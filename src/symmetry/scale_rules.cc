@@ -39,6 +39,26 @@ void linear(LeafScales& s, const Node& node) {
       first = x;
     }
 }
+// Items put in, of one kind with what they are put among: replaced or added.
+void scatter(LeafScales& s, const Node& node) {
+  const std::string how = node.attr_string("reduction", "none");
+  const Singles u = singles(s, node);
+  if (!u.clear || (how != "none" && how != "add") || u.in[0] == kNone || u.in[2] == kNone)
+    return s.one_all(node);
+  linear(s, node);
+}
+// Zeros beside the items stay zeros.
+void pad(LeafScales& s, const Node& node) {
+  const network::Array* fill = s.discovery().numbers(s.discovery().input(node, 2));
+  const bool zero = node.version < 11
+                        ? node.attr_float("value", 0) == 0
+                        : s.discovery().input(node, 2) == kNone ||
+                              (fill && fill->real() && fill->size() == 1 && fill->reals[0] == 0);
+  zero || node.attr_string("mode", "constant") != "constant" ? linear(s, node) : s.one_all(node);
+}
+void resize(LeafScales& s, const Node& node) {
+  node.attr_float("extrapolation_value", 0) == 0 ? linear(s, node) : s.one_all(node);
+}
 void cast(LeafScales& s, const Node& node) {
   const int y = node.outputs[0];
   const auto type = s.discovery().known(y) ? s.discovery().type(y) : OnnxType::i64;
@@ -262,6 +282,14 @@ constexpr Row kRows[] = {
     {"DepthToSpace", linear},
     {"SpaceToDepth", linear},
     {"Gather", linear},
+    {"GatherND", linear},
+    {"ScatterND", scatter},
+    {"ReverseSequence", linear},
+    {"GridSample", linear},
+    {"RoiAlign", linear},
+    {"Pad", pad},
+    {"Resize", resize},
+    {"Upsample", linear},
     {"Add", sum},
     {"Sub", sum},
     {"Sum", sum},

@@ -23,12 +23,20 @@ void branch(Discovery& d, const Node& node) {
     }
   }
 }
+// What goes in, round and out stays; what is made and used within one round is as free as anywhere. (A value whose shape
+// changes from round to round is not known, and pinned.)
 void loop(Discovery& d, const Node& node) {
-  d.pin_all(node, "goes round a loop");
+  const std::string why = d.why(node) + ": goes round a loop";
+  for (const auto* list : {&node.inputs, &node.outputs})
+    for (const int value : *list)
+      if (value != network::kNone) d.pin_value(value, why);
   for (const auto& [name, body] : node.bodies) {
-    for (const int input : body.inputs) d.pin_value(input, d.why(node));
+    for (const int input : body.inputs) {
+      d.pin_value(input, why);
+      d.note_data(input);
+    }
     d.sweep(body);
-    for (const int output : body.outputs) d.pin_value(output, d.why(node));
+    for (const int output : body.outputs) d.pin_value(output, why);
   }
 }
 

@@ -70,6 +70,17 @@ void matmul_integer(Discovery& d, const Node& node) {
   product(d, node, a, b);
 }
 
+// Inputs a, its scale and zero point, b and its, the output's.
+void qlinear_matmul(Discovery& d, const Node& node) {
+  if (node.inputs.size() < 8 || node.inputs[3] == kNone) return d.pin_all(node);
+  const Axes a = d.axes(node.inputs[0]), b = d.axes(node.inputs[3]);
+  if (a.size() < 2 || b.size() < 2) return d.pin_all(node);
+  for (const size_t i : {1, 2}) along(d, node, i, a[a.size() - 2]);
+  for (const size_t i : {4, 5}) along(d, node, i, b.back());
+  for (const size_t i : {6, 7}) d.pin_value(node.inputs[i], d.why(node));
+  product(d, node, a, b);
+}
+
 void gemm(Discovery& d, const Node& node) {
   Axes a = d.axes(node.inputs[0]), b = d.axes(node.inputs[1]);
   if (a.size() != 2 || b.size() != 2) return d.pin_all(node);
@@ -112,6 +123,7 @@ constexpr RuleRow kRows[] = {
     {"Gemm", gemm},
     {"Einsum", einsum},
     {"MatMulInteger", matmul_integer},
+    {"QLinearMatMul", qlinear_matmul},
     {"FusedMatMul", fused_matmul, "com.microsoft"},
 };
 
