@@ -43,6 +43,8 @@ class Discovery {
   // Numbers are mixed along these axes, alike for all orders (a softmax, a norm): what lies along the others must not
   // take another order for each item of these.
   void mix(int value, std::vector<int> axes);
+  // The same of what no value shows: `what` has no order of its own for each item of `by`.
+  void forbid(FactorId what, FactorId by) { forbidden_.emplace_back(what, by); }
   std::string why(const network::Node& node) const;
   // Numbers of an input where they follow from shapes and constants.
   const network::Array* numbers(int value) const noexcept;
@@ -61,6 +63,7 @@ class Discovery {
     std::vector<int> axes;
   };
   const std::vector<Mix>& mixes() const noexcept { return mixes_; }
+  const std::vector<std::pair<FactorId, FactorId>>& forbidden() const noexcept { return forbidden_; }
   // Axes of constants that hold the same numbers: (value, axis) pairs.
   struct Copy {
     int a, axis_a, b, axis_b;
@@ -78,6 +81,7 @@ class Discovery {
   std::vector<Axes> axes_;
   std::vector<bool> made_, from_data_;
   std::vector<Mix> mixes_;
+  std::vector<std::pair<FactorId, FactorId>> forbidden_;
   std::vector<Copy> copies_;
 };
 

@@ -148,6 +148,11 @@ void product(LeafScales& s, const Node& node, int a, int b, int y, bool turn_a, 
 void matmul(LeafScales& s, const Node& node) {
   product(s, node, node.inputs[0], node.inputs[1], node.outputs[0], false, false);
 }
+void fused_matmul(LeafScales& s, const Node& node) {
+  if (node.attr_int("transBatchA", 0) || node.attr_int("transBatchB", 0)) return s.one_all(node);
+  product(s, node, node.inputs[0], node.inputs[1], node.outputs[0], node.attr_int("transA", 0) != 0,
+          node.attr_int("transB", 0) != 0);
+}
 void gemm(LeafScales& s, const Node& node) {
   product(s, node, node.inputs[0], node.inputs[1], node.outputs[0], node.attr_int("transA", 0) != 0,
           node.attr_int("transB", 0) != 0);
@@ -186,6 +191,21 @@ void convolution(LeafScales& s, const Node& node) {
   if (bias != kNone) s.same(out, s.at(bias, 0));
 }
 
+// Through a rectifier a positive factor goes; through others none.
+void fused_convolution(LeafScales& s, const Node& node) {
+  convolution(s, node);
+  Discovery& d = s.discovery();
+  const std::string f = node.attr_string("activation", "");
+  const int y = node.outputs[0], z = d.input(node, 3);
+  for (const auto& p : s.places(y)) {
+    if (f != "Relu" && f != "LeakyRelu" && !f.empty()) s.positive.one(p.unknown);
+    if (!f.empty() && f != "Tanh") s.signs.one(p.unknown);
+    if (z != kNone) s.same(p.unknown, s.at(z, p.axis));
+  }
+  if (z != kNone && s.places(y).empty())
+    for (const auto& p : s.places(z)) s.one(p.unknown);
+}
+
 // What goes in is divided by statistics, and an epsilon beside them: it is held, what comes out is as its scale and bias.
 void normalise(LeafScales& s, const Node& node) {
   const Singles u = singles(s, node);
@@ -219,6 +239,31 @@ void rms_norm(LeafScales& s, const Node& node) {
     return s.one_all(node);
   s.positive.one(u.in[0]);
   s.product(u.out[0], u.in[0], u.in[1], true);
+}
+
+// Input and skip (and bias) are added, then normalised, their sum is the last output: held as the input of a norm is; of an
+// RMS norm all take one sign.
+void skip_normalise(LeafScales& s, const Node& node) {
+  const bool centred = node.op == "SkipLayerNormalization";
+  const Singles u = singles(s, node);
+  if (!u.clear || u.in.size() < 3 || u.in[0] == kNone || u.in[1] == kNone || u.in[2] == kNone ||
+      u.out[0] == kNone)
+    return s.one_all(node);
+  const size_t bias = centred ? 4 : 3;
+  std::vector<int> added = {u.in[0], u.in[1]};
+  if (s.discovery().input(node, bias) != kNone) added.push_back(u.in[bias]);
+  if (s.discovery().output(node, 3) != kNone) added.push_back(u.out[3]);
+  for (const int x : added) {
+    if (x == kNone) return s.one_all(node);
+    s.positive.one(x);
+    if (centred)
+      s.signs.one(x);
+    else
+      s.signs.same(x, added.front());
+  }
+  if (!centred) return s.product(u.out[0], u.in[0], u.in[2], true);
+  s.same(u.out[0], u.in[2]);
+  if (s.discovery().input(node, 3) != kNone) s.same(u.out[0], u.in[3]);
 }
 
 // sin(z + pi) = -sin(z): a half turn, where z has a bias of its own to be turned by.
@@ -319,15 +364,24 @@ constexpr Row kRows[] = {
     {"Mul", multiply},
     {"Div", divide},
     {"MatMul", matmul},
+    {"FusedMatMul", fused_matmul},
+    {"MatMulNBits", matmul_nbits_scale},
+    {"Attention", attention_scale},
+    {"MultiHeadAttention", attention_scale},
+    {"GroupQueryAttention", attention_scale},
+    {"RotaryEmbedding", linear},
     {"Gemm", gemm},
     {"Conv", convolution},
     {"ConvTranspose", convolution},
+    {"FusedConv", fused_convolution},
     {"BatchNormalization", normalise_channel},
     {"InstanceNormalization", normalise_channel},
     {"LayerNormalization", normalise},
     {"GroupNormalization", normalise},
     {"RMSNormalization", rms_norm},
     {"SimplifiedLayerNormalization", rms_norm},
+    {"SkipLayerNormalization", skip_normalise},
+    {"SkipSimplifiedLayerNormalization", skip_normalise},
     {"Sin", sine},
 };
 

@@ -62,6 +62,7 @@ class LeafScales {
   void settle_products();
 
   Discovery& discovery() noexcept { return d_; }
+  FactorId leaf() const noexcept { return leaf_; }
   Unknowns positive, signs;  // of the same numbers
   std::vector<Sine> sines;
   const Uses* uses = nullptr;
@@ -76,6 +77,10 @@ class LeafScales {
   std::map<int, std::vector<Place>> places_;
   std::vector<Product> products_;
 };
+
+// Rules that have a file of their own.
+void attention_scale(LeafScales& s, const network::Node& node);
+void matmul_nbits_scale(LeafScales& s, const network::Node& node);
 
 // The rule of the node's operator; without one everything is held at 1.
 void apply_scale_rule(LeafScales& s, const network::Node& node);

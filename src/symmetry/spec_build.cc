@@ -138,6 +138,9 @@ Companions companions(Discovery& d) {
           for (const FactorId by : d.factors.leaves(axes[static_cast<size_t>(mixed)])) found.forbid(leaf, by);
     }
   }
+  for (const auto& [what, by] : d.forbidden())
+    for (const FactorId leaf : d.factors.leaves(what))
+      for (const FactorId other : d.factors.leaves(by)) found.forbid(leaf, other);
   return found;
 }
 

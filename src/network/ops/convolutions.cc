@@ -66,20 +66,52 @@ struct Convolution {
   }
 };
 
-void conv(Context& c) {
+Array& convolve(Context& c) {
   const Array &x = c.in(0), &w = c.in(1);
   c.require(x.real() && w.real(), "expected floating point numbers");
   const Convolution convolution(c, x, w);
   Array& y = c.make(0, x.type, convolution.dims);
   if (c.has(2))
     c.require(c.in(2).real() && c.in(2).size() == convolution.filters, "bias: one number a filter");
-  if (!c.computing()) return;
+  if (!c.computing()) return y;
   convolution.check_room(c);
   convolution.run(x.reals.data(), w.reals.data(), y.reals.data());
-  if (!c.has(2)) return;
+  if (!c.has(2)) return y;
   const auto places = static_cast<size_t>(product_of(convolution.win.out)),
              filters = static_cast<size_t>(convolution.filters);
   for (size_t i = 0; i < y.reals.size(); ++i) y.reals[i] += c.in(2).reals[i / places % filters];
+  return y;
+}
+void conv(Context& c) {
+  convolve(c);
+}
+// A convolution, a second term and an activation in one (com.microsoft).
+void fused_conv(Context& c) {
+  Array& y = convolve(c);
+  if (c.has(3) && c.in(3).dims != y.dims) c.fail("the second term has another shape than the output");
+  const std::string f = c.node().attr_string("activation", "");
+  const OnnxAttribute* given = c.node().find("activation_params");
+  const auto parameter = [&](size_t i, double otherwise) {
+    return given && i < given->floats.size() ? given->floats[i] : otherwise;
+  };
+  const double a = parameter(0, f == "LeakyRelu"     ? 0.01
+                                : f == "HardSigmoid" ? 0.2
+                                                     : 0),
+               b = parameter(1, 0.5);
+  c.require(f.empty() || f == "Relu" || f == "Tanh" || f == "Sigmoid" || f == "LeakyRelu" ||
+                f == "HardSigmoid" || (f == "Clip" && given && given->floats.size() == 2),
+            "activation: no such");
+  if (!c.computing()) return;
+  for (size_t i = 0; i < y.reals.size(); ++i) {
+    double& v = y.reals[i];
+    if (c.has(3)) v += c.in(3).reals[i];
+    if (f == "Relu") v = std::max(v, 0.0);
+    if (f == "Tanh") v = std::tanh(v);
+    if (f == "Sigmoid") v = 1 / (1 + std::exp(-v));
+    if (f == "LeakyRelu" && v < 0) v *= a;
+    if (f == "HardSigmoid") v = std::clamp(a * v + b, 0.0, 1.0);
+    if (f == "Clip") v = std::min(std::max(v, a), b);
+  }
 }
 
 // Less the zero points; those of the weight may be one a filter.
@@ -182,6 +214,7 @@ constexpr OperatorRow kRows[] = {
     {"Conv", conv},
     {"ConvInteger", conv_integer},
     {"QLinearConv", qlinear_conv},
+    {"FusedConv", fused_conv, "com.microsoft"},
     {"ConvTranspose", conv_transpose},
 };
 

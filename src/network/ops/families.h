@@ -33,6 +33,7 @@ std::span<const OperatorRow> detection_operators();
 std::span<const OperatorRow> signal_operators();
 std::span<const OperatorRow> loss_operators();
 std::span<const OperatorRow> attention_operators();
+std::span<const OperatorRow> rotary_operators();
 std::span<const OperatorRow> block_quantised_operators();
 
 }  // namespace dws::network

@@ -96,6 +96,51 @@ void gemm(Discovery& d, const Node& node) {
   d.make(node, d.output(node, 0), out);
 }
 
+// x (.., K), W's bytes (N, blocks, bytes), scales and zero points a row of blocks for each of N, bias (N): the numbers of a block
+// stay, blocks move with what is theirs where each has bytes of its own.
+void matmul_nbits(Discovery& d, const Node& node) {
+  const Axes x = d.axes(node.inputs[0]);
+  const int w = d.input(node, 1), scales = d.input(node, 2), zeros = d.input(node, 3),
+            bias = d.input(node, 5);
+  if (w == kNone || scales == kNone || d.rank(w) != 3 || x.empty() || d.input(node, 4) != kNone)
+    return d.pin_all(node);
+  const Axes bytes = d.axes(w);
+  const FactorId rows = bytes[0], blocks = bytes[1];
+  const int64_t n = d.factors.size(rows), count = d.factors.size(blocks);
+  d.pin(node, bytes[2]);
+  const auto per_row = [&](int value, const FactorId* along) {
+    const Axes own = d.axes(value);
+    std::optional<std::pair<FactorId, FactorId>> halves;
+    if (own.size() == 2) halves = {own[0], own[1]};
+    if (own.size() == 1) halves = d.factors.divide(own[0], n);
+    if (!halves || d.factors.size(halves->first) != n) return d.pin_value(value, d.why(node));
+    d.unify(node, halves->first, rows);
+    if (along)
+      d.unify(node, halves->second, *along);
+    else
+      d.pin(node, halves->second);
+  };
+  const bool packed_zeros = zeros != kNone && !network::is_real(d.type(zeros));
+  per_row(scales, &blocks);
+  if (zeros != kNone) per_row(zeros, packed_zeros ? nullptr : &blocks);
+  if (packed_zeros && count > 1) d.pin(node, blocks);
+  if (bias != kNone && d.rank(bias) == 1) d.unify(node, rows, d.axis(bias, 0));
+  const auto summed = d.factors.size(x.back()) % std::max<int64_t>(count, 1) == 0 &&
+                              d.factors.size(x.back()) == count * node.attr_int("block_size", 0)
+                          ? d.factors.divide(x.back(), count)
+                          : std::nullopt;
+  if (summed) {
+    d.unify(node, summed->first, blocks);
+    d.pin(node, summed->second);
+  } else {
+    d.pin(node, x.back());
+    d.pin(node, blocks);
+  }
+  Axes out = x;
+  out.back() = rows;
+  d.make(node, d.output(node, 0), out);
+}
+
 void einsum(Discovery& d, const Node& node) {
   std::vector<int> ranks;
   for (const int input : node.inputs) ranks.push_back(d.rank(input));
@@ -125,6 +170,7 @@ constexpr RuleRow kRows[] = {
     {"MatMulInteger", matmul_integer},
     {"QLinearMatMul", qlinear_matmul},
     {"FusedMatMul", fused_matmul, "com.microsoft"},
+    {"MatMulNBits", matmul_nbits, "com.microsoft"},
 };
 
 }  // namespace
