@@ -80,7 +80,7 @@ void matmul_nbits_scale(LeafScales& s, const Node& node) {
   if (s.places(x).size() > 1 || s.places(y).size() > 1 || s.places(scales).size() > 1) return s.one_all(node);
   const int in = s.at(x, d.rank(x) - 1), out = d.known(y) ? s.at(y, d.rank(y) - 1) : kNone;
   const int own = s.places(scales).empty() ? kNone : s.places(scales).front().unknown;
-  if ((in != kNone && out != kNone) || d.input(node, 3) != kNone) return s.one_all(node);
+  if (in != kNone && out != kNone) return s.one_all(node);
   if (in == kNone && out == kNone) {  // along the batch
     const int bx = s.places(x).empty() ? kNone : s.places(x).front().unknown;
     const int by = s.places(y).empty() ? kNone : s.places(y).front().unknown;

@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <set>
 
-#include "../network/graph_maker.h"
 #include "core/text.h"
+#include "found.h"
 #include "symmetry/verify.h"
 
 namespace dws::symmetry {
@@ -23,7 +21,6 @@ constexpr int64_t kBatch = 2, kLength = 5, kWidth = 14, kPast = 3;
 struct Shape {
   int64_t heads = 3, kv = 3, size = 8, value_size = 6;
 };
-using Make = std::function<void(GraphMaker&)>;
 struct Case {
   std::string name;
   Make fused, plain;
@@ -276,39 +273,6 @@ void packed_multi_head(GraphMaker& g, const Shape& s, bool fused) {
   finish(g, s, plain_attention(g, {.shape = s}, parts[0], parts[1], parts[2]));
 }
 
-struct Found {
-  network::Network net;
-  std::vector<network::ArrayPtr> inputs;
-  Spec spec;
-};
-Found found(const Make& make) {
-  GraphMaker g(23, 5);
-  make(g);
-  Found f;
-  f.net = g.network();
-  f.inputs = network::input_shapes(f.net, {});
-  f.spec = discover(f.net, network::infer(f.net, f.inputs));
-  return f;
-}
-// What a group is, without the order of groups and members: where its items lie, and within what.
-std::string where(const Spec& spec, const NetworkGroup& g) {
-  std::set<std::string> members;
-  for (const Member& m : g.members)
-    members.insert(text("{}:{}:{}:{}:{}:{}", spec.tensors[static_cast<size_t>(m.tensor)].name, m.axis,
-                        m.offset, m.outer, m.stride, m.inner));
-  std::string all = std::to_string(g.size);
-  for (const std::string& m : members) all.append(" ").append(m);
-  return all;
-}
-std::multiset<std::string> groups_of(const Spec& spec) {
-  std::multiset<std::string> all;
-  for (const NetworkGroup& g : spec.groups)
-    all.insert(text("{} by {}{} scales {} signs {}", where(spec, g),
-                    g.by >= 0 ? where(spec, spec.groups[static_cast<size_t>(g.by)]) : "none",
-                    g.fixed ? " fixed" : "", g.scales.size(), g.signs.size()));
-  return all;
-}
-
 class FusedAttention : public ::testing::TestWithParam<Case> {};
 
 TEST_P(FusedAttention, GivesTheNumbersOfItsParts) {
@@ -330,14 +294,7 @@ TEST_P(FusedAttention, HasTheGroupsOfItsParts) {
   EXPECT_EQ(groups_of(fused.spec), groups_of(plain.spec));
   EXPECT_EQ(std::ranges::count_if(fused.spec.groups, [](const NetworkGroup& g) { return !g.fixed; }),
             GetParam().groups);
-  std::string kinds;
-  const auto any = [&](const char* name, auto has) {
-    if (std::ranges::any_of(fused.spec.groups, has)) kinds += (kinds.empty() ? "" : " ") + std::string(name);
-  };
-  any("scale", [](const NetworkGroup& g) { return !g.scales.empty(); });
-  any("sign", [](const NetworkGroup& g) { return !g.signs.empty(); });
-  any("nested", [](const NetworkGroup& g) { return g.by >= 0; });
-  EXPECT_EQ(kinds, GetParam().kinds);
+  EXPECT_EQ(kinds_of(fused.spec), GetParam().kinds);
 }
 TEST_P(FusedAttention, ItsSymmetryHolds) {
   const Found fused = found(GetParam().fused);
