@@ -45,7 +45,21 @@ Discovery::Discovery(const network::Network& network, const std::vector<network:
       shapes_(shapes),
       axes_(network.values.size()),
       made_(network.values.size()),
-      from_data_(network.values.size()) {}
+      from_data_(network.values.size()),
+      bias_(network.values.size()) {
+  find_biases(network.graph);
+}
+
+// 32-bit integers that are a quantised bias are no table.
+void Discovery::find_biases(const network::Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    const int bias = node.op == "QLinearConv"        ? input(node, 8)
+                     : node.op == "DequantizeLinear" ? input(node, 0)
+                                                     : kNone;
+    if (bias != kNone && node.domain.empty()) bias_[static_cast<size_t>(bias)] = true;
+    for (const auto& [name, body] : node.bodies) find_biases(body);
+  }
+}
 
 bool Discovery::known(int value) const noexcept {
   return value != kNone && shapes_[static_cast<size_t>(value)] != nullptr;
@@ -60,7 +74,8 @@ const Axes& Discovery::axes(int value) {
     const Constant* constant = network_.constant_of(value);
     for (const int64_t extent : dims(value)) {
       axes_[v].push_back(factors.leaf(extent));
-      if (constant && is_table_type(constant->type)) factors.pin(axes_[v].back(), "a table of integers");
+      if (constant && is_table_type(constant->type) && !bias_[v])
+        factors.pin(axes_[v].back(), "a table of integers");
     }
   }
   return axes_[v];

@@ -75,11 +75,12 @@ class Discovery {
   void node(const network::Node& node);
   void note_data(const network::Node& node);
   void join_copies();
+  void find_biases(const network::Graph& graph);
 
   const network::Network& network_;
   const std::vector<network::ArrayPtr>& shapes_;
   std::vector<Axes> axes_;
-  std::vector<bool> made_, from_data_;
+  std::vector<bool> made_, from_data_, bias_;
   std::vector<Mix> mixes_;
   std::vector<std::pair<FactorId, FactorId>> forbidden_;
   std::vector<Copy> copies_;

@@ -22,13 +22,13 @@ class Uses {
   std::vector<int> readers_;
 };
 
-// For each leaf the nodes that it passes through, in order, and the values that inner graphs hand out: most nodes have nothing
+// For each leaf the nodes that it passes through, in order, and the values that inner graphs are handed and hand out: most nodes have nothing
 // to do with most leaves.
 class Passages {
  public:
   struct Passage {
     std::vector<const network::Node*> nodes;
-    std::vector<int> handed_out;
+    std::vector<int> handed_over;
   };
   explicit Passages(Discovery& d);
   const Passage& of(FactorId leaf) const;

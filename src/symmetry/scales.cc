@@ -132,7 +132,7 @@ void LeafScales::settle_products() {
 
 void LeafScales::run(const Passages::Passage& passage) {
   for (const Node* node : passage.nodes) apply_scale_rule(*this, *node);
-  for (const int value : passage.handed_out)
+  for (const int value : passage.handed_over)
     for (const Place& p : places(value)) one(p.unknown);
 }
 
@@ -155,11 +155,12 @@ void Passages::see(Discovery& d, const network::Graph& graph) {
     std::set<FactorId> leaves;
     for (const network::Body& body : node.bodies) {
       see(d, body.graph);
-      for (const int output : body.graph.outputs) {
-        std::set<FactorId> out;
-        leaves_of(output, out);
-        for (const FactorId leaf : out) passages_[leaf].handed_out.push_back(output);
-      }
+      for (const auto* list : {&body.graph.inputs, &body.graph.outputs})
+        for (const int value : *list) {
+          std::set<FactorId> held;
+          leaves_of(value, held);
+          for (const FactorId leaf : held) passages_[leaf].handed_over.push_back(value);
+        }
     }
     for (const int value : node.inputs) leaves_of(value, leaves);
     for (const int value : node.outputs) leaves_of(value, leaves);

@@ -1,6 +1,7 @@
 // Networks made node by node, with random weights.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@ struct Attributes {
   std::map<std::string, float> f{};
   std::map<std::string, std::string> s{};
   std::map<std::string, Ints> ints{};
+  std::map<std::string, std::shared_ptr<onnx::GraphProto>> graphs{};
 };
 
 class GraphMaker {
@@ -34,7 +36,18 @@ class GraphMaker {
     other->set_version(1);
     model_.mutable_graph()->set_name("g");
   }
-  onnx::GraphProto& graph() { return *model_.mutable_graph(); }
+  // The graph that is being made: the outermost, or within body() an inner one.
+  onnx::GraphProto& graph() { return inner_ ? *inner_ : *model_.mutable_graph(); }
+  // A graph for an attribute of a node: `make` adds its nodes, and inputs and outputs.
+  std::shared_ptr<onnx::GraphProto> body(const std::function<void()>& make) {
+    auto made = std::make_shared<onnx::GraphProto>();
+    made->set_name("body");
+    onnx::GraphProto* outer = inner_;
+    inner_ = made.get();
+    make();
+    inner_ = outer;
+    return made;
+  }
 
   std::string input(const std::string& name, const Ints& dims, int type = onnx::TensorProto::FLOAT) {
     declare(graph().add_input(), name, dims, type);
@@ -92,6 +105,12 @@ class GraphMaker {
       a->set_type(onnx::AttributeProto::STRING);
       a->set_s(v);
     }
+    for (const auto& [name, inner] : attributes.graphs) {
+      auto* a = node->add_attribute();
+      a->set_name(name);
+      a->set_type(onnx::AttributeProto::GRAPH);
+      *a->mutable_g() = *inner;
+    }
     for (const auto& [name, list] : attributes.ints) {
       auto* a = node->add_attribute();
       a->set_name(name);
@@ -122,6 +141,7 @@ class GraphMaker {
   }
 
   onnx::ModelProto model_;
+  onnx::GraphProto* inner_ = nullptr;
   Rng rng_;
   int made_ = 0;
   std::shared_ptr<std::string> bytes_;
