@@ -27,6 +27,9 @@ Singles singles(LeafScales& s, const Node& node) {
   return found;
 }
 
+// Whatever the numbers are.
+void shape_alone(LeafScales&, const Node&) {}
+
 // f(s x) = s f(x) for every s: moved, summed with others of the same kind, averaged.
 void linear(LeafScales& s, const Node& node) {
   const Singles u = singles(s, node);
@@ -383,6 +386,11 @@ constexpr Row kRows[] = {
     {"SkipLayerNormalization", skip_normalise},
     {"SkipSimplifiedLayerNormalization", skip_normalise},
     {"Sin", sine},
+    {"Shape", shape_alone},
+    {"Size", shape_alone},
+    {"If", branch_scale},
+    {"Loop", round_scale},
+    {"Scan", round_scale},
 };
 
 }  // namespace

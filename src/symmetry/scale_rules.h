@@ -22,13 +22,11 @@ class Uses {
   std::vector<int> readers_;
 };
 
-// For each leaf the nodes that it passes through, in order, and the values that inner graphs are handed and hand out: most nodes have nothing
-// to do with most leaves.
+// For each leaf the nodes that it passes through, in order: most nodes have nothing to do with most leaves.
 class Passages {
  public:
   struct Passage {
     std::vector<const network::Node*> nodes;
-    std::vector<int> handed_over;
   };
   explicit Passages(Discovery& d);
   const Passage& of(FactorId leaf) const;
@@ -80,6 +78,8 @@ class LeafScales {
 
 // Rules that have a file of their own.
 void attention_scale(LeafScales& s, const network::Node& node);
+void branch_scale(LeafScales& s, const network::Node& node);
+void round_scale(LeafScales& s, const network::Node& node);
 void matmul_nbits_scale(LeafScales& s, const network::Node& node);
 
 // The rule of the node's operator; without one everything is held at 1.

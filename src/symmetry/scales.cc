@@ -132,8 +132,6 @@ void LeafScales::settle_products() {
 
 void LeafScales::run(const Passages::Passage& passage) {
   for (const Node* node : passage.nodes) apply_scale_rule(*this, *node);
-  for (const int value : passage.handed_over)
-    for (const Place& p : places(value)) one(p.unknown);
 }
 
 Passages::Passages(Discovery& d) {
@@ -155,12 +153,9 @@ void Passages::see(Discovery& d, const network::Graph& graph) {
     std::set<FactorId> leaves;
     for (const network::Body& body : node.bodies) {
       see(d, body.graph);
+      // What inner graphs are handed and hand out goes through the node.
       for (const auto* list : {&body.graph.inputs, &body.graph.outputs})
-        for (const int value : *list) {
-          std::set<FactorId> held;
-          leaves_of(value, held);
-          for (const FactorId leaf : held) passages_[leaf].handed_over.push_back(value);
-        }
+        for (const int value : *list) leaves_of(value, leaves);
     }
     for (const int value : node.inputs) leaves_of(value, leaves);
     for (const int value : node.outputs) leaves_of(value, leaves);

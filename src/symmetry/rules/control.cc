@@ -20,12 +20,32 @@ void same(Discovery& d, const Node& node, int a, int b) {
   const Axes x = d.axes(a), y = d.axes(b);
   for (size_t k = 0; k < x.size(); ++k) d.unify(node, x[k], y[k]);
 }
-// Either branch makes the outputs.
+// Axes of more than one item, in order, where both values have the same: squeezed and not squeezed.
+bool same_but_ones(Discovery& d, const Node& node, int a, int b) {
+  if (!d.known(a) || !d.known(b)) return false;
+  const auto long_axes = [&](int value) {
+    Axes found = d.axes(value);
+    std::erase_if(found, [&](FactorId f) { return d.factors.size(f) == 1; });
+    return found;
+  };
+  const Axes x = long_axes(a), y = long_axes(b);
+  if (!std::ranges::equal(
+          x, y, {}, [&](FactorId f) { return d.factors.size(f); },
+          [&](FactorId f) { return d.factors.size(f); }))
+    return false;
+  for (size_t k = 0; k < x.size(); ++k) d.unify(node, x[k], y[k]);
+  return true;
+}
+// Either branch makes the outputs. Where shapes say which, the other makes the same for other shapes, but for axes of one item.
 void branch(Discovery& d, const Node& node) {
+  const bool decided = d.numbers(d.input(node, 0)) != nullptr;
   for (const auto& [name, body] : node.bodies) {
     d.sweep(body);
-    for (size_t i = 0; i < node.outputs.size(); ++i)
-      same(d, node, i < body.outputs.size() ? body.outputs[i] : kNone, node.outputs[i]);
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const int inner = i < body.outputs.size() ? body.outputs[i] : kNone, outer = node.outputs[i];
+      if (decided && inner != kNone && outer != kNone && same_but_ones(d, node, inner, outer)) continue;
+      same(d, node, inner, outer);
+    }
   }
 }
 // `whole` is what `slice` is of each round, along `axis`: its order is that of the rounds.
