@@ -45,6 +45,10 @@ class Discovery {
   void mix(int value, std::vector<int> axes);
   // The same of what no value shows: `what` has no order of its own for each item of `by`.
   void forbid(FactorId what, FactorId by) { forbidden_.emplace_back(what, by); }
+  // A sum over the items of a factor for each of the others': theirs cannot depend on which item it is.
+  void contract(FactorId summed, const Axes& others) {
+    for (const FactorId other : others) forbid(other, summed);
+  }
   std::string why(const network::Node& node) const;
   // Numbers of an input where they follow from shapes and constants.
   const network::Array* numbers(int value) const noexcept;

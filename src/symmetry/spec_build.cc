@@ -230,7 +230,8 @@ class Builder {
         leaves, {}, [&](FactorId l) { return std::pair(found_[l].front().tensor, found_[l].front().axis); });
     for (const FactorId leaf : leaves) add(leaf, false);
     for (const FactorId leaf : leaves) {
-      // The largest of its companions; two that could be `by` each other: the one with more places is outside.
+      // The largest of its companions; two that could be `by` each other: the one with more places is outside. (What stays
+      // as it is, the directions of an LSTM, is always outside.)
       FactorId best = -1;
       for (const FactorId by : companions_.of(leaf)) {
         if (d_.factors.size(by) < 2 || !found_.contains(by)) continue;
@@ -238,7 +239,7 @@ class Builder {
         if (std::ranges::any_of(nested_, [&](const auto& n) { return n.second == leaf; })) continue;
         if (best < 0 || d_.factors.size(by) > d_.factors.size(best)) best = by;
       }
-      if (best >= 0 && found_[best].size() >= found_[leaf].size()) nested_[leaf] = best;
+      if (best >= 0 && (!movable(best) || found_[best].size() >= found_[leaf].size())) nested_[leaf] = best;
     }
     for (const auto& [leaf, by] : nested_) {
       const int outer = group_of_.contains(by) ? group_of_[by] : add(by, true);

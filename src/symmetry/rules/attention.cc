@@ -211,6 +211,7 @@ void packed_attention(Discovery& d, const Node& node) {
   if (!p || node.attr_int("do_rotary", 0) || given_after(node, 6)) return d.pin_all(node);
   const int w = node.inputs[1];
   d.unify(node, d.axis(node.inputs[0], 2), d.axis(w, 0));
+  d.contract(d.axis(w, 0), {p->query.batch, p->query.length, d.axis(w, 1)});
   join(d, node, *p);
   if (const int bias = d.input(node, 2); bias != kNone) {
     if (d.rank(bias) != 1) return d.pin_all(node);

@@ -24,6 +24,7 @@ void convolution(Discovery& d, const Node& node, int input, int weight, int bias
   pin_from(d, node, x, 2);
   pin_from(d, node, w, 2);
   const int64_t groups = node.attr_int("group", 1);
+  d.contract(w[1], {x[0], w[0]});
   if (groups == 1) {
     d.unify(node, x[1], w[1]);
   } else {
@@ -75,6 +76,7 @@ void conv_transpose(Discovery& d, const Node& node) {
   pin_from(d, node, w, 2);
   d.unify(node, x[1], w[0]);
   FactorId out = w[1];
+  if (node.attr_int("group", 1) == 1) d.contract(x[1], {x[0], w[1]});
   if (const int64_t groups = node.attr_int("group", 1); groups != 1) {
     const auto in = d.factors.divide(w[0], groups);
     if (!in) return d.pin_all(node);

@@ -148,15 +148,19 @@ void scatter_nd(Discovery& d, const Node& node) {
       d.unify(node, x[a], put[places + a - static_cast<size_t>(depth)]);
   d.make(node, d.output(node, 0), x);
 }
-// Along the axis of a sequence; the sequences have lengths of their own.
+// Along the axis of a sequence, which has another order behind; the sequences have lengths of their own.
 void reverse_sequence(Discovery& d, const Node& node) {
-  const Axes x = d.axes(node.inputs[0]);
-  for (const auto& [name, otherwise] : {std::pair("batch_axis", 1), std::pair("time_axis", 0)}) {
-    const auto axis = axis_of(node.attr_int(name, otherwise), static_cast<int>(x.size()));
-    if (!axis) return d.pin_all(node);
-    d.pin(node, x[static_cast<size_t>(*axis)]);
-  }
+  Axes x = d.axes(node.inputs[0]);
+  const auto rank = static_cast<int>(x.size());
+  const auto batch = axis_of(node.attr_int("batch_axis", 1), rank),
+             time = axis_of(node.attr_int("time_axis", 0), rank);
+  if (!batch || !time) return d.pin_all(node);
   if (const int lengths = d.input(node, 1); lengths != kNone) d.pin_value(lengths, d.why(node));
+  for (const int axis : {*batch, *time}) {
+    FactorId& f = x[static_cast<size_t>(axis)];
+    d.pin(node, f);
+    f = d.pinned(node, d.factors.size(f));
+  }
   d.make(node, d.output(node, 0), x);
 }
 

@@ -40,6 +40,7 @@ void product(Discovery& d, const Node& node, Axes a, Axes b) {
   Axes out = batch_axes(d, node, {a.begin(), a.end() - 2}, {b.begin(), b.end() - 2});
   if (!vector_a) out.push_back(a[a.size() - 2]);
   if (!vector_b) out.push_back(b.back());
+  d.contract(a.back(), out);
   d.make(node, d.output(node, 0), out);
 }
 void matmul(Discovery& d, const Node& node) {
@@ -88,6 +89,7 @@ void gemm(Discovery& d, const Node& node) {
   if (node.attr_int("transB", 0)) std::swap(b[0], b[1]);
   d.unify(node, a[1], b[0]);
   const Axes out = {a[0], b[1]};
+  d.contract(a[1], out);
   if (const int c = d.input(node, 2); c != kNone) {
     const Axes bias = d.axes(c);
     for (size_t k = 0; k < bias.size() && k < 2; ++k)
@@ -138,6 +140,7 @@ void matmul_nbits(Discovery& d, const Node& node) {
   }
   Axes out = x;
   out.back() = rows;
+  d.contract(x.back(), out);
   d.make(node, d.output(node, 0), out);
 }
 
@@ -160,6 +163,8 @@ void einsum(Discovery& d, const Node& node) {
   }
   Axes out;
   for (const int label : equation.output) out.push_back(found.at(label));
+  for (const auto& [label, f] : found)
+    if (std::ranges::find(equation.output, label) == equation.output.end()) d.contract(f, out);
   d.make(node, d.output(node, 0), out);
 }
 

@@ -19,6 +19,9 @@ void recurrent(Discovery& d, const Node& node, int64_t gates) {
   d.pin(node, directions);
   d.unify(node, x[2], w[2]);
   d.unify(node, directions, r[0]);
+  // A step sees the one before, and all inputs and units of its own item.
+  for (const FactorId summed : {sequence, x[2], hidden})
+    d.contract(summed, {sequence, batch, directions, hidden});
   const FactorId rows = d.factors.product({d.pinned(node, gates), hidden});
   d.unify(node, w[1], rows);
   d.unify(node, r[1], rows);

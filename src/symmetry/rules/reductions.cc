@@ -21,6 +21,8 @@ void reduce(Discovery& d, const Node& node) {
       out.push_back(x[a]);
     else if (node.attr_int("keepdims", 1))
       out.push_back(d.factors.leaf(1));
+  for (size_t a = 0; a < x.size(); ++a)
+    if (gone[a]) d.contract(x[a], out);
   d.make(node, d.output(node, 0), out);
 }
 

@@ -110,9 +110,10 @@ INSTANTIATE_TEST_SUITE_P(
         Expected{"encoder_pre_norm", 9, 0.95, "scale sign nested"},
         Expected{"encoder_post_norm", 9, 0.95, "scale sign nested"},
         Expected{"encoder_fused", 9, 0.95, "scale sign nested"},
-        Expected{"encoder_library", 4, 0.95, "scale sign nested"}, Expected{"decoder", 9, 0.95, "scale sign nested"},
-        Expected{"vit", 9, 0.95, "scale sign nested"}, Expected{"lstm", 2, 0.95, ""},
-        Expected{"gru", 2, 0.95, ""}, Expected{"lstm_bidirectional", 2, 0.95, ""}),
+        Expected{"encoder_library", 4, 0.95, "scale sign nested"},
+        Expected{"decoder", 9, 0.95, "scale sign nested"}, Expected{"vit", 9, 0.95, "scale sign nested"},
+        Expected{"lstm", 2, 0.95, ""}, Expected{"gru", 2, 0.95, ""},
+        Expected{"lstm_bidirectional", 2, 0.95, "nested"}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -99,6 +99,36 @@ void scanned_rectified(GraphMaker& g) {
   g.output(g.node("MatMul", {out[1], g.weight("C", {7, 3})}), {5, 2, 3});
 }
 
+// Five rows of six numbers that a matrix (6, 6) mixes: the rows may be reordered, but not each number's on its own.
+void mixed_rows(GraphMaker& g) {
+  g.input("x", {1, 6});
+  const std::string rows = g.node("Add", {g.weight("L", {5, 6}), g.weight("M", {5, 6})});
+  const std::string sum = g.node("Add", {rows, g.node("MatMul", {rows, g.weight("W", {6, 6})})});
+  const std::string all = g.node("ReduceSum", {g.node("Tanh", {g.node("Add", {sum, "x"})}), g.ints({0})});
+  g.output(all, {1, 6});
+}
+// GRU of both directions over sequences that an embedding of the batch's numbers begins.
+void both_directions(GraphMaker& g) {
+  g.input("x", {5, 2, 4});
+  const Strings out =
+      g.nodes("GRU", {"x", g.weight("W", {2, 21, 4}), g.weight("R", {2, 21, 7}), g.weight("B", {2, 42})}, 2,
+              {.s = {{"direction", "bidirectional"}}});
+  const std::string last =
+      g.node("Reshape", {g.node("Transpose", {out[1]}, {.ints = {{"perm", {1, 0, 2}}}}), g.ints({2, 14})});
+  const std::string sum =
+      g.node("ReduceSum", {g.node("MatMul", {last, g.weight("C", {14, 3})}), g.ints({0})});
+  g.output(sum, {1, 3});
+}
+// Both directions added: one order for both.
+void directions_added(GraphMaker& g) {
+  g.input("x", {5, 2, 4});
+  const Strings out =
+      g.nodes("LSTM", {"x", g.weight("W", {2, 28, 4}), g.weight("R", {2, 28, 7}), g.weight("B", {2, 56})}, 1,
+              {.s = {{"direction", "bidirectional"}}});
+  g.output(g.node("MatMul", {g.node("ReduceSum", {out[0], g.ints({1})}), g.weight("C", {7, 3})}),
+           {5, 1, 2, 3});
+}
+
 // x (3, 6) -> 8 units -> what `middle` makes of them -> 2.
 template <class Middle>
 Make mlp(Middle middle) {
@@ -242,7 +272,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"scan_rectified", scanned_rectified, 1, "scale"}, Case{"loop", looped, 2, "scale sign"},
         Case{"if_decided_by_shapes", mlp(squeezed), 1, "scale"}, Case{"if", mlp(chosen), 1, "scale"},
         Case{"if_one_held", mlp(chosen_sigmoid), 1, ""}, Case{"loop_that_grows", growing, 0, ""},
-        Case{"gather_nd", mlp(gathered), 1, "scale"},
+        Case{"rows_mixed", mixed_rows, 1, ""}, Case{"both_directions", both_directions, 1, "nested"},
+        Case{"directions_added", directions_added, 1, ""}, Case{"gather_nd", mlp(gathered), 1, "scale"},
         Case{"scatter_nd", mlp([](GraphMaker& g, const std::string& h) { return scattered(g, h, "none"); }),
              1, "scale"},
         Case{"scatter_nd_add",
