@@ -22,6 +22,17 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
 constexpr auto kBoolean = onnx::TensorProto::BOOL;
 constexpr auto kBytes = onnx::TensorProto::UINT8;
 
+Ints bytes(int64_t n, int64_t step) {
+  Ints values;
+  for (int64_t i = 0; i < n; ++i) values.push_back((17 + step * i * i) % 251);
+  return values;
+}
+std::vector<float> scales(int64_t n) {
+  std::vector<float> values;
+  for (int64_t i = 0; i < n; ++i) values.push_back(0.01f + 0.003f * static_cast<float>(i));
+  return values;
+}
+
 // h' = tanh(x_t W + h R), y_t = relu(h' A) B: 7 units go round, 9 are made and used within a round.
 void step(GraphMaker& g) {
   const std::string h =
@@ -119,6 +130,32 @@ void both_directions(GraphMaker& g) {
       g.node("ReduceSum", {g.node("MatMul", {last, g.weight("C", {14, 3})}), g.ints({0})});
   g.output(sum, {1, 3});
 }
+// The same of weights of 8 bits, with a scale for each column.
+void few_bits_lstm(GraphMaker& g) {
+  g.input("x", {5, 2, 4});
+  const auto bits = [&](const std::string& name, const Ints& dims, int64_t n, int64_t seed) {
+    return g.ints(name, dims, bytes(n, seed), kBytes);
+  };
+  const auto scale = [&](const std::string& name) { return g.floats(name, {2, 28}, scales(56)); };
+  const auto zero = [&](const std::string& name) { return g.ints(name, {2, 28}, Ints(56, 120), kBytes); };
+  const Strings in = {"x",
+                      bits("W", {2, 4, 28}, 224, 3),
+                      bits("R", {2, 7, 28}, 392, 5),
+                      g.weight("B", {2, 56}),
+                      "",
+                      "",
+                      "",
+                      "",
+                      scale("Ws"),
+                      zero("Wz"),
+                      scale("Rs"),
+                      zero("Rz")};
+  const std::string y =
+      g.nodes("com.microsoft.DynamicQuantizeLSTM", in, 1, {.s = {{"direction", "bidirectional"}}})[0];
+  const std::string wide =
+      g.node("Reshape", {g.node("Transpose", {y}, {.ints = {{"perm", {0, 2, 1, 3}}}}), g.ints({5, 2, 14})});
+  g.output(g.node("MatMul", {wide, g.weight("C", {14, 3})}), {5, 2, 3});
+}
 // Both directions added: one order for both.
 void directions_added(GraphMaker& g) {
   g.input("x", {5, 2, 4});
@@ -202,16 +239,6 @@ std::string at_grid(GraphMaker& g, const std::string& h) {
 }
 
 // Bytes x (2, 6) -> 8 -> 3; each row of the first weight with a scale of its own.
-Ints bytes(int64_t n, int64_t step) {
-  Ints values;
-  for (int64_t i = 0; i < n; ++i) values.push_back((17 + step * i * i) % 251);
-  return values;
-}
-std::vector<float> scales(int64_t n) {
-  std::vector<float> values;
-  for (int64_t i = 0; i < n; ++i) values.push_back(0.01f + 0.003f * static_cast<float>(i));
-  return values;
-}
 void quantised(GraphMaker& g, bool convolution) {
   const Ints tail = convolution ? Ints{1, 1} : Ints{};
   const auto dims = [&](Ints d) {
@@ -273,7 +300,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"if_decided_by_shapes", mlp(squeezed), 1, "scale"}, Case{"if", mlp(chosen), 1, "scale"},
         Case{"if_one_held", mlp(chosen_sigmoid), 1, ""}, Case{"loop_that_grows", growing, 0, ""},
         Case{"rows_mixed", mixed_rows, 1, ""}, Case{"both_directions", both_directions, 1, "nested"},
-        Case{"directions_added", directions_added, 1, ""}, Case{"gather_nd", mlp(gathered), 1, "scale"},
+        Case{"few_bits_lstm", few_bits_lstm, 1, "nested"}, Case{"directions_added", directions_added, 1, ""},
+        Case{"gather_nd", mlp(gathered), 1, "scale"},
         Case{"scatter_nd", mlp([](GraphMaker& g, const std::string& h) { return scattered(g, h, "none"); }),
              1, "scale"},
         Case{"scatter_nd_add",
