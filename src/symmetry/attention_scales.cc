@@ -37,13 +37,15 @@ void attention_scale(LeafScales& s, const Node& node) {
         for (const LeafScales::Place& place : s.places(value)) s.positive.one(place.unknown);
     if (packed || d.input(node, 3) != kNone) return s.one_all(node);
   }
+  const auto all = [&](int value, int axis) { return s.all_at(value, axis); };
   if (packed) {
-    if (of_scores || s.at(node.inputs[0], 2) != kNone) return s.one_all(node);  // met twice along the weight
-    const int w = s.at(node.inputs[1], 1), y = s.at(node.outputs[0], 2);
-    s.same(w, y);
-    if (const int bias = d.input(node, 2); bias != kNone) s.same(y, s.at(bias, 0));
-    if (d.input(node, 4) != kNone || d.output(node, 1) != kNone) s.one_all(node);
-    return;
+    const int w = node.inputs[1], bias = d.input(node, 2);
+    if (!all(node.inputs[0], 2).empty() || d.input(node, 4) != kNone || d.output(node, 1) != kNone)
+      return s.one_all(node);
+    const std::vector<int> columns = all(w, 1), out = all(node.outputs[0], 2);
+    if (bias != kNone) s.same(columns, all(bias, 0));
+    if (of_values) return s.same(columns, out);
+    return columns.size() == 2 && out.empty() ? s.inverse(columns[0], columns[1]) : s.one_all(node);
   }
   // All the places of the leaf in a value; one each.
   const auto at = [&](int value) {
@@ -58,7 +60,16 @@ void attention_scale(LeafScales& s, const Node& node) {
   const size_t past_key = standard ? 4 : multi ? 6 : 3;
   const int past = d.input(node, of_scores ? past_key : past_key + 1),
             kept = d.output(node, of_scores ? 1 : 2);
-  const int inside = of_scores ? at(key) : at(value);
+  const int inside = query == key && of_scores && !both ? kNone : of_scores ? at(key) : at(value);
+  // Queries and keys behind one another on one axis.
+  const bool one_array = query == key && of_scores && !both;
+  if (one_array) {
+    const auto parts = all(query, d.rank(query) - 1);
+    if (parts.size() != 2) return s.one_all(node);
+    for (const int before : {past, kept})
+      if (before != kNone) s.same(parts[1], at(before));
+    return s.inverse(parts[0], parts[1]);
+  }
   if (of_scores) s.inverse(at(query), inside);
   if (both) s.same(inside, at(value));
   if (of_values) s.same(at(value), at(node.outputs[0]));
@@ -66,8 +77,13 @@ void attention_scale(LeafScales& s, const Node& node) {
   if (past != kNone) s.same(inside, at(past));
   if (kept != kNone) s.same(inside, at(kept));
   if (multi && d.input(node, 3) != kNone) {
-    if (of_scores) s.one_all(node);
-    s.same(inside, at(node.inputs[3]));
+    const auto parts = all(node.inputs[3], 0);
+    if (of_scores && parts.size() == 2)
+      s.same({at(query), inside}, parts);
+    else if (of_values && parts.size() == 1)
+      s.same(inside, parts[0]);
+    else
+      s.one_all(node);
   }
   const size_t mask = standard ? 3 : 5;
   if (!(node.op == "GroupQueryAttention") && at(d.input(node, mask)) != kNone) s.one_all(node);

@@ -30,17 +30,79 @@ Singles singles(LeafScales& s, const Node& node) {
 // Whatever the numbers are.
 void shape_alone(LeafScales&, const Node&) {}
 
-// f(s x) = s f(x) for every s: moved, summed with others of the same kind, averaged.
+// f(s x) = s f(x) for every s: moved, summed with others of the same kind, averaged. Several places along an axis stay in order.
 void linear(LeafScales& s, const Node& node) {
-  const Singles u = singles(s, node);
-  if (!u.clear) return s.one_all(node);
-  int first = kNone;
-  for (const auto* list : {&u.in, &u.out})
-    for (const int x : *list) {
-      if (x == kNone) continue;
-      if (first != kNone) s.same(first, x);
-      first = x;
+  std::vector<int> first;
+  for (const auto* list : {&node.inputs, &node.outputs})
+    for (const int value : *list) {
+      std::vector<int> own;
+      for (const LeafScales::Place& p : s.places(value)) {
+        if (p.axis != s.places(value).front().axis) return s.one_all(node);
+        own.push_back(p.unknown);
+      }
+      if (own.empty()) continue;
+      if (!first.empty() && first.size() != own.size()) return s.one_all(node);
+      if (!first.empty()) s.same(first, own);
+      first = own;
     }
+}
+// Parts of an axis: `whole` from `begin` on is `part`.
+void part(LeafScales& s, const Node& node, int whole, int value, int axis, int64_t begin) {
+  if (!s.discovery().known(value)) return s.one_all(node);
+  const int64_t end = begin + s.discovery().dims(value)[static_cast<size_t>(axis)];
+  std::vector<int> from;
+  for (const LeafScales::Place& p : s.places(whole))
+    if (p.begin >= begin && p.begin < end) from.push_back(p.unknown);
+  s.same(from, s.all_at(value, axis));
+}
+// Split, Slice and Concat along an axis on which the leaf has several places; the axis' number, or -1 where it has not.
+int parted_axis(LeafScales& s, const Node& node, int whole) {
+  if (!s.several(node)) return -1;
+  const auto& places = s.places(whole);
+  const int axis = places.empty() ? -1 : places.front().axis;
+  const auto elsewhere = [&](int value) {
+    return std::ranges::any_of(s.places(value), [&](const LeafScales::Place& p) { return p.axis != axis; });
+  };
+  if (std::ranges::any_of(node.inputs, elsewhere) || std::ranges::any_of(node.outputs, elsewhere)) return -2;
+  return axis;
+}
+int along(LeafScales& s, int64_t axis, int value) {
+  return static_cast<int>(axis < 0 ? axis + s.discovery().rank(value) : axis);
+}
+void split(LeafScales& s, const Node& node) {
+  const int axis = parted_axis(s, node, node.inputs[0]);
+  if (axis == -1 || axis != along(s, node.attr_int("axis", 0), node.inputs[0])) return linear(s, node);
+  int64_t begin = 0;
+  for (const int output : node.outputs) {
+    if (!s.discovery().known(output)) return s.one_all(node);
+    part(s, node, node.inputs[0], output, axis, begin);
+    begin += s.discovery().dims(output)[static_cast<size_t>(axis)];
+  }
+}
+void concat(LeafScales& s, const Node& node) {
+  const int axis = parted_axis(s, node, node.outputs[0]);
+  if (axis == -1 || axis != along(s, node.attr_int("axis", 0), node.inputs[0])) return linear(s, node);
+  int64_t begin = 0;
+  for (const int input : node.inputs) {
+    part(s, node, node.outputs[0], input, axis, begin);
+    begin += s.discovery().dims(input)[static_cast<size_t>(axis)];
+  }
+}
+void slice(LeafScales& s, const Node& node) {
+  Discovery& d = s.discovery();
+  const int x = node.inputs[0], y = node.outputs[0], axis = parted_axis(s, node, x);
+  if (axis < 0 || !d.known(y)) return linear(s, node);
+  const auto list = [&](const char* attribute, size_t input) {
+    return node.version < 10 ? node.attr_ints(attribute).value_or(std::vector<int64_t>{})
+                             : d.integers(d.input(node, input));
+  };
+  const std::vector<int64_t> starts = list("starts", 1), named = list("axes", 3);
+  const int64_t size = d.dims(x)[static_cast<size_t>(axis)];
+  for (size_t i = 0; i < starts.size(); ++i)
+    if (along(s, i < named.size() ? named[i] : static_cast<int64_t>(i), x) == axis)
+      return part(s, node, x, y, axis,
+                  std::clamp<int64_t>(starts[i] < 0 ? starts[i] + size : starts[i], 0, size));
+  linear(s, node);
 }
 // Items put in, of one kind with what they are put among: replaced or added.
 void scatter(LeafScales& s, const Node& node) {
@@ -69,9 +131,8 @@ void cast(LeafScales& s, const Node& node) {
 }
 // Sums: every term must take the factor; one that does not lie along the leaf holds all at 1.
 void sum(LeafScales& s, const Node& node) {
-  const Singles u = singles(s, node);
-  const bool all = std::ranges::all_of(u.in, [](int x) { return x != kNone; });
-  if (!u.clear || !all) return s.one_all(node);
+  if (std::ranges::any_of(node.inputs, [&](int value) { return s.places(value).empty(); }))
+    return s.one_all(node);
   linear(s, node);
 }
 void reduce_linear(LeafScales& s, const Node& node) {
@@ -141,9 +202,9 @@ void product(LeafScales& s, const Node& node, int a, int b, int y, bool turn_a, 
   for (const auto& [value, rank] : {std::pair(a, ra), std::pair(b, rb), std::pair(y, ry)})
     for (const auto& p : s.places(value))
       if (p.axis < rank - 2) return s.one_all(node);
-  const auto place = [&](int value, int rank, int from_last) { return s.at(value, rank - from_last); };
-  const int m = place(a, ra, turn_a ? 1 : 2), k = place(a, ra, turn_a ? 2 : 1);
-  const int k2 = place(b, rb, turn_b ? 1 : 2), n = place(b, rb, turn_b ? 2 : 1);
+  const auto place = [&](int value, int rank, int from_last) { return s.all_at(value, rank - from_last); };
+  const auto m = place(a, ra, turn_a ? 1 : 2), k = place(a, ra, turn_a ? 2 : 1);
+  const auto k2 = place(b, rb, turn_b ? 1 : 2), n = place(b, rb, turn_b ? 2 : 1);
   s.inverse(k, k2);
   s.same(m, place(y, ry, 2));
   s.same(n, place(y, ry, 1));
@@ -162,9 +223,10 @@ void gemm(LeafScales& s, const Node& node) {
   Discovery& d = s.discovery();
   const int c = d.input(node, 2), y = node.outputs[0];
   if (c == kNone) return;
-  for (const auto& p : s.places(y)) s.same(p.unknown, s.at(c, p.axis - 2 + d.rank(c)));
-  if (s.places(y).empty())
-    for (const auto& p : s.places(c)) s.one(p.unknown);
+  for (const int axis : {0, 1})
+    if (const auto out = s.all_at(y, axis); !out.empty()) s.same(out, s.all_at(c, axis - 2 + d.rank(c)));
+  for (const auto& p : s.places(c))
+    if (s.all_at(y, p.axis + 2 - d.rank(c)).empty()) s.one(p.unknown);
 }
 
 // The leaf as channels in (held together with the weight's) or out; as groups it is in all three.
@@ -309,20 +371,21 @@ using ScaleRule = void (*)(LeafScales&, const Node&);
 struct Row {
   std::string_view op;
   ScaleRule rule;
+  bool several = false;  // knows of several places along one axis
 };
 constexpr Row kRows[] = {
-    {"Identity", linear},
+    {"Identity", linear, true},
     {"Cast", cast},
-    {"Neg", linear},
-    {"Dropout", linear},
-    {"Transpose", linear},
-    {"Reshape", linear},
-    {"Flatten", linear},
-    {"Squeeze", linear},
-    {"Unsqueeze", linear},
-    {"Concat", linear},
-    {"Split", linear},
-    {"Slice", linear},
+    {"Neg", linear, true},
+    {"Dropout", linear, true},
+    {"Transpose", linear, true},
+    {"Reshape", linear, true},
+    {"Flatten", linear, true},
+    {"Squeeze", linear, true},
+    {"Unsqueeze", linear, true},
+    {"Concat", concat, true},
+    {"Split", split, true},
+    {"Slice", slice, true},
     {"Expand", linear},
     {"Tile", linear},
     {"AveragePool", linear},
@@ -338,10 +401,10 @@ constexpr Row kRows[] = {
     {"Pad", pad},
     {"Resize", resize},
     {"Upsample", linear},
-    {"Add", sum},
-    {"Sub", sum},
-    {"Sum", sum},
-    {"Mean", sum},
+    {"Add", sum, true},
+    {"Sub", sum, true},
+    {"Sum", sum, true},
+    {"Mean", sum, true},
     {"ReduceSum", reduce_linear},
     {"ReduceMean", reduce_linear},
     {"Relu", homogeneous},
@@ -366,14 +429,14 @@ constexpr Row kRows[] = {
     {"ReduceL1", even},
     {"Mul", multiply},
     {"Div", divide},
-    {"MatMul", matmul},
-    {"FusedMatMul", fused_matmul},
+    {"MatMul", matmul, true},
+    {"FusedMatMul", fused_matmul, true},
     {"MatMulNBits", matmul_nbits_scale},
-    {"Attention", attention_scale},
-    {"MultiHeadAttention", attention_scale},
-    {"GroupQueryAttention", attention_scale},
+    {"Attention", attention_scale, true},
+    {"MultiHeadAttention", attention_scale, true},
+    {"GroupQueryAttention", attention_scale, true},
     {"RotaryEmbedding", linear},
-    {"Gemm", gemm},
+    {"Gemm", gemm, true},
     {"Conv", convolution},
     {"ConvTranspose", convolution},
     {"FusedConv", fused_convolution},
@@ -386,8 +449,8 @@ constexpr Row kRows[] = {
     {"SkipLayerNormalization", skip_normalise},
     {"SkipSimplifiedLayerNormalization", skip_normalise},
     {"Sin", sine},
-    {"Shape", shape_alone},
-    {"Size", shape_alone},
+    {"Shape", shape_alone, true},
+    {"Size", shape_alone, true},
     {"If", branch_scale},
     {"Loop", round_scale},
     {"Scan", round_scale},
@@ -415,7 +478,7 @@ void Uses::see(const network::Graph& graph) {
 void apply_scale_rule(LeafScales& s, const Node& node) {
   for (const Row& row : kRows)
     if (row.op == node.op && (node.domain.empty() || node.domain == "com.microsoft"))
-      return row.rule(s, node);
+      return !row.several && s.several(node) ? s.one_all(node) : row.rule(s, node);
   s.one_all(node);
 }
 

@@ -40,6 +40,7 @@ class LeafScales {
  public:
   struct Place {
     int axis, unknown;
+    int64_t begin = 0;  // where the part of the axis begins in which the leaf lies
   };
   struct Sine {
     int in, out;
@@ -48,11 +49,18 @@ class LeafScales {
   };
 
   LeafScales(Discovery& d, FactorId leaf);
-  const std::vector<Place>& places(int value);  // the axes along which the leaf lies
-  int at(int value, int axis);                  // the unknown there, or kNone
+  // Where the leaf lies, by axis. An axis of parts behind one another may have it in several (the heads of queries and keys in
+  // one weight): each is a place.
+  const std::vector<Place>& places(int value);
+  int at(int value, int axis);  // the unknown there, or kNone; the only one, unless the rule knows of several
+  std::vector<int> all_at(int value, int axis);
+  bool several(const network::Node& node);  // whether any axis of the node's values has more than one
   // kNone on one side: the other is held at 1.
   void same(int x, int y);
   void inverse(int x, int y);
+  // One by one; all held at 1 where there are not as many.
+  void same(const std::vector<int>& x, const std::vector<int>& y);
+  void inverse(const std::vector<int>& x, const std::vector<int>& y);
   void one(int x);
   void one_all(const network::Node& node);
   void product(int out, int a, int b, bool constant_b);  // out = a b

@@ -134,6 +134,35 @@ Make few_bits(bool fused, bool zero_points) {
   };
 }
 
+// x (5, 2, 4) -> LSTM of 6 units with weights of 8 bits -> 3.
+Make few_bits_lstm(bool fused) {
+  return [=](GraphMaker& g) {
+    g.input("x", {5, 2, 4});
+    const auto bytes = [&](const std::string& name, int64_t rows) {
+      Ints values;
+      for (int64_t i = 0; i < rows * 24; ++i) values.push_back((17 + 5 * i * i) % 251);
+      return g.ints(name, {1, rows, 24}, values, onnx::TensorProto::UINT8);
+    };
+    std::vector<float> steps(24);
+    for (size_t i = 0; i < steps.size(); ++i) steps[i] = 0.002f + 0.0003f * static_cast<float>(i);
+    const Ints dims = fused ? Ints{1, 24} : Ints{24};
+    const std::string w = bytes("W", 4), r = bytes("R", 6), b = g.weight("B", {1, 48}),
+                      s = g.floats("s", dims, steps),
+                      z = g.ints("z", dims, Ints(24, 120), onnx::TensorProto::UINT8);
+    std::string y;
+    if (fused) {
+      y = g.node("com.microsoft.DynamicQuantizeLSTM", {"x", w, r, b, "", "", "", "", s, z, s, z});
+    } else {
+      const auto real = [&](const std::string& q) {
+        return g.node("Transpose", {g.node("DequantizeLinear", {q, s, z}, {.i = {{"axis", 2}}})},
+                      {.ints = {{"perm", {0, 2, 1}}}});
+      };
+      y = g.node("LSTM", {"x", real(w), real(r), b});
+    }
+    g.output(g.node("MatMul", {y, g.weight("C", {6, 3})}), {5, 1, 2, 3});
+  };
+}
+
 class Fused : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Fused, GivesTheNumbersOfItsParts) {
@@ -217,6 +246,7 @@ INSTANTIATE_TEST_SUITE_P(
         // The first's rows stand in whole blocks of the second's columns, or not at all where zero points
         // share a byte.
         Case{"few_bits", few_bits(true, false), few_bits(false, false), 2, "scale"},
+        Case{"few_bits_lstm", few_bits_lstm(true), few_bits_lstm(false), 1, ""},
         Case{"few_bits_zero_points", few_bits(true, true), few_bits(false, true), 1, "scale"}),
     [](const auto& test) { return test.param.name; });
 

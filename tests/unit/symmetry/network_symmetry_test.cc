@@ -116,5 +116,29 @@ INSTANTIATE_TEST_SUITE_P(
         Expected{"lstm_bidirectional", 2, 0.95, "nested"}),
     [](const auto& test) { return test.param.name; });
 
+// Queries and keys in one weight, one behind the other: along it the same leaf is multiplied in one place and divided in the next.
+TEST(NetworkScales, WithinHeadsOfPackedProjections) {
+  for (const std::string name : {"encoder_library", "encoder_fused", "vit"}) {
+    const network::Network net = network::from_onnx(std::make_shared<const Onnx>(
+        Onnx::open(std::string(DWS_TEST_DATA) + "/../models/" + name + ".onnx")));
+    const Spec spec = discover(net, network::infer(net, network::input_shapes(net, {})));
+    int within = 0, divided = 0;
+    for (const NetworkGroup& g : spec.groups) {
+      if (g.by < 0) continue;
+      ++within;
+      EXPECT_EQ(g.scales.size(), 1u) << name << ' ' << g.name;
+      for (const Scaling& scaling : g.scales)
+        for (const Scaling::Part& a : scaling.parts)
+          for (const Scaling::Part& b : scaling.parts) {
+            const Member &x = g.members[static_cast<size_t>(a.member)],
+                         &y = g.members[static_cast<size_t>(b.member)];
+            divided += x.tensor == y.tensor && x.axis == y.axis && a.exponent != b.exponent;
+          }
+    }
+    EXPECT_GT(within, 0) << name;
+    EXPECT_GT(divided, 0) << name;
+  }
+}
+
 }  // namespace
 }  // namespace dws::symmetry
