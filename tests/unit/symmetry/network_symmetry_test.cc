@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "found.h"
 #include "symmetry/element.h"
 #include "symmetry/verify.h"
 
@@ -34,18 +35,9 @@ TEST_P(NetworkSymmetry, HoldsAndIsAsLargeAsItShouldBe) {
   const Verdict verdict = verify(net, inputs, spec, {.trials = 3});
   EXPECT_TRUE(verdict.holds) << verdict.difference << ' ' << verdict.guilty;
   EXPECT_TRUE(verdict.control) << "leaving out a tensor makes no difference";
-  EXPECT_EQ(std::ranges::count_if(spec.groups, [](const NetworkGroup& g) { return !g.fixed; }),
-            GetParam().groups);
+  EXPECT_EQ(free_groups(spec), GetParam().groups);
   EXPECT_GE(spec.coverage(), GetParam().coverage);
-  std::string kinds;
-  const auto any = [&](const char* name, auto has) {
-    if (std::ranges::any_of(spec.groups, has)) kinds += (kinds.empty() ? "" : " ") + std::string(name);
-  };
-  any("scale", [](const NetworkGroup& g) { return !g.scales.empty(); });
-  any("sign", [](const NetworkGroup& g) { return !g.signs.empty(); });
-  any("phase", [](const NetworkGroup& g) { return !g.phases.empty(); });
-  any("nested", [](const NetworkGroup& g) { return g.by >= 0; });
-  EXPECT_EQ(kinds, GetParam().kinds);
+  EXPECT_EQ(kinds_of(spec), GetParam().kinds);
 }
 
 TEST_P(NetworkSymmetry, EachKindAlone) {
