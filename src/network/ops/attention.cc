@@ -191,7 +191,9 @@ void multi_head_attention(Context& c) {
   const bool all_packed = q.rank() == 5, pair_packed = !all_packed && c.in(1).rank() == 5,
              apart = !all_packed && c.in(1).rank() == 4;
   const Array& k = all_packed ? q : c.in(1);
+  c.require(k.real() && k.rank() >= 3 && k.rank() <= 5, "keys: expected three to five axes");
   const Array& v = all_packed || pair_packed ? k : c.in(2);
+  c.require(v.real() && v.rank() >= 3 && v.rank() <= 5, "values: expected three to five axes");
   s.d = all_packed ? q.dims[4] : q.dims[2] / heads;
   s.T = k.dims[apart ? 2 : 1];
   s.dv = all_packed || pair_packed || apart ? v.dims.back() : v.dims.back() / heads;
@@ -295,6 +297,8 @@ void packed_attention(Context& c) {
   }
   if (!c.computing()) return;
   const int64_t D = w.dims[0], N = w.dims[1];
+  if (elements({s.B, s.S, N}) > (int64_t{1} << 28))
+    c.fail(ErrorKind::resource_limit, "projections of more than 2^28 numbers");
   std::vector<double> projected(static_cast<size_t>(s.B * s.S * N));
   for (int64_t r = 0; r < s.B * s.S; ++r) {
     double* out = projected.data() + r * N;

@@ -16,8 +16,9 @@ void matmul_nbits(Context& c) {
                 bits = c.node().attr_int("bits", 4), block = c.node().attr_int("block_size", 0);
   c.require(x.real() && scales.real() && x.rank() >= 1 && w.type == OnnxType::u8,
             "expected numbers, bytes and scales");
-  c.require(K > 0 && N > 0 && K < (int64_t{1} << 31) && N < (int64_t{1} << 31) && block > 0 &&
-                block < (1 << 20) && (bits == 2 || bits == 4 || bits == 8) && block * bits % 8 == 0,
+  c.require(K > 0 && N > 0 && K < (int64_t{1} << 31) && N < (int64_t{1} << 31) &&
+                N <= (int64_t{1} << 40) / K && block > 0 && block < (1 << 20) &&
+                (bits == 2 || bits == 4 || bits == 8) && block * bits % 8 == 0,
             "K, N, bits or block_size out of range");
   c.require(x.dims.back() == K, "the input's last axis is not K");
   const int64_t blocks = (K + block - 1) / block, bytes = block * bits / 8, row = (blocks * bits + 7) / 8;

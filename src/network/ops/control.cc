@@ -94,6 +94,8 @@ class Stack {
     if (!slice) c_.fail("a scanned output was not made");
     if (!slices_.empty() && !same_shape(slice, slices_.front()))
       c_.fail("a scanned output changes its shape from round to round");
+    if ((numbers_ += slice->size()) > (int64_t{1} << 28))
+      c_.fail(ErrorKind::resource_limit, "a scanned output of more than 2^28 numbers");
     slices_.push_back(slice);
   }
   // `like`: the shape of a slice where no round was run.
@@ -123,6 +125,7 @@ class Stack {
   int output_;
   int64_t rounds_, axis_;
   bool backward_;
+  int64_t numbers_ = 0;
   std::vector<ArrayPtr> slices_;
 };
 

@@ -61,6 +61,20 @@ void scanned(GraphMaker& g, bool backward) {
                                .graphs = {{"body", body}}});
   g.output(out[1], {5, 2, 3});
 }
+// A weight's rows, one a round: in the order of the rounds.
+void scanned_weights(GraphMaker& g) {
+  g.input("h", {2, 7});
+  g.weight("T", {5, 7});
+  g.weight("R", {7, 7});
+  const auto body = g.body([&] {
+    g.input("h_t", {2, 7});
+    g.input("t", {7});
+    const std::string sum = g.node("Add", {g.node("MatMul", {"h_t", "R"}), "t"});
+    g.output(g.node("Tanh", {sum}), {2, 7});
+  });
+  g.output(g.nodes("Scan", {"h", "T"}, 1, {.i = {{"num_scan_inputs", 1}}, .graphs = {{"body", body}}})[0],
+           {2, 7});
+}
 void looped(GraphMaker& g) {
   g.input("x_t", {2, 4});
   step_weights(g);
@@ -296,10 +310,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Case{"scan", [](GraphMaker& g) { scanned(g, false); }, 2, "scale sign"},
         Case{"scan_backward", [](GraphMaker& g) { scanned(g, true); }, 2, "scale sign"},
-        Case{"scan_rectified", scanned_rectified, 1, "scale"}, Case{"loop", looped, 2, "scale sign"},
-        Case{"if_decided_by_shapes", mlp(squeezed), 1, "scale"}, Case{"if", mlp(chosen), 1, "scale"},
-        Case{"if_one_held", mlp(chosen_sigmoid), 1, ""}, Case{"loop_that_grows", growing, 0, ""},
-        Case{"rows_mixed", mixed_rows, 1, ""}, Case{"both_directions", both_directions, 1, "nested"},
+        Case{"scan_rectified", scanned_rectified, 1, "scale"}, Case{"scan_weights", scanned_weights, 0, ""},
+        Case{"loop", looped, 2, "scale sign"}, Case{"if_decided_by_shapes", mlp(squeezed), 1, "scale"},
+        Case{"if", mlp(chosen), 1, "scale"}, Case{"if_one_held", mlp(chosen_sigmoid), 1, ""},
+        Case{"loop_that_grows", growing, 0, ""}, Case{"rows_mixed", mixed_rows, 1, ""},
+        Case{"both_directions", both_directions, 1, "nested"},
         Case{"few_bits_lstm", few_bits_lstm, 1, "nested"}, Case{"directions_added", directions_added, 1, ""},
         Case{"gather_nd", mlp(gathered), 1, "scale"},
         Case{"scatter_nd", mlp([](GraphMaker& g, const std::string& h) { return scattered(g, h, "none"); }),
