@@ -29,14 +29,8 @@ void attention_scale(LeafScales& s, const Node& node) {
     return s.inverse(x, w);
   }
   if (mixed || (!of_scores && !of_values)) return s.one_all(node);
-  // Of queries, keys and values that lie in one array: signs go through both sums.
-  const bool both = of_scores && of_values;
-  if (both) {
-    for (const auto* list : {&node.inputs, &node.outputs})
-      for (const int value : *list)
-        for (const LeafScales::Place& place : s.places(value)) s.positive.one(place.unknown);
-    if (packed || d.input(node, 3) != kNone) return s.one_all(node);
-  }
+  const bool both = of_scores && of_values;  // keys and values in one array
+  if (both && packed) return s.one_all(node);
   const auto all = [&](int value, int axis) { return s.all_at(value, axis); };
   if (packed) {
     const int w = node.inputs[1], bias = d.input(node, 2);
@@ -58,32 +52,28 @@ void attention_scale(LeafScales& s, const Node& node) {
   const int query = node.inputs[0], key = d.input(node, 1) == kNone ? query : node.inputs[1],
             value = d.input(node, 2) == kNone ? key : node.inputs[2];
   const size_t past_key = standard ? 4 : multi ? 6 : 3;
-  const int past = d.input(node, of_scores ? past_key : past_key + 1),
-            kept = d.output(node, of_scores ? 1 : 2);
-  const int inside = query == key && of_scores && !both ? kNone : of_scores ? at(key) : at(value);
-  // Queries and keys behind one another on one axis.
-  const bool one_array = query == key && of_scores && !both;
-  if (one_array) {
+  // What is kept of earlier steps, and handed on, is as the new ones.
+  const auto keep = [&](int own, size_t past, size_t present) {
+    for (const int other : {d.input(node, past), d.output(node, present)})
+      if (other != kNone) s.same(own, at(other));
+  };
+  const int bias = multi ? d.input(node, 3) : kNone;
+  const std::vector<int> biases = bias == kNone ? std::vector<int>{} : all(bias, 0);
+  if (bias != kNone && (both || biases.size() != (of_scores ? 2u : 1u))) return s.one_all(node);
+  if (of_scores && !both && query == key) {  // behind one another on one axis
     const auto parts = all(query, d.rank(query) - 1);
     if (parts.size() != 2) return s.one_all(node);
-    for (const int before : {past, kept})
-      if (before != kNone) s.same(parts[1], at(before));
-    return s.inverse(parts[0], parts[1]);
+    s.inverse(parts[0], parts[1]);
+    keep(parts[1], past_key, 1);
+  } else if (of_scores) {
+    s.inverse(at(query), at(key));
+    keep(at(key), past_key, 1);
+    if (bias != kNone) s.same({at(query), at(key)}, biases);
   }
-  if (of_scores) s.inverse(at(query), inside);
-  if (both) s.same(inside, at(value));
-  if (of_values) s.same(at(value), at(node.outputs[0]));
-  if (both && (past != kNone || d.output(node, 1) != kNone)) return s.one_all(node);
-  if (past != kNone) s.same(inside, at(past));
-  if (kept != kNone) s.same(inside, at(kept));
-  if (multi && d.input(node, 3) != kNone) {
-    const auto parts = all(node.inputs[3], 0);
-    if (of_scores && parts.size() == 2)
-      s.same({at(query), inside}, parts);
-    else if (of_values && parts.size() == 1)
-      s.same(inside, parts[0]);
-    else
-      s.one_all(node);
+  if (of_values) {
+    s.same(at(value), at(node.outputs[0]));
+    keep(at(value), past_key + 1, 2);
+    if (bias != kNone) s.same(at(value), biases[0]);
   }
   const size_t mask = standard ? 3 : 5;
   if (!(node.op == "GroupQueryAttention") && at(d.input(node, mask)) != kNone) s.one_all(node);

@@ -205,6 +205,43 @@ void standard_rotary(GraphMaker& g, const Shape& s, int64_t part, bool interleav
   };
   finish(g, s, g.node("Attention", {turn(q, s.heads), turn(k, s.kv), v}, standard_heads(s)));
 }
+// com.microsoft's, of rows by position; `apart`: on (B, heads, S, size).
+void microsoft_rotary(GraphMaker& g, const Shape& s, int64_t part, bool apart) {
+  const auto [q, k, v] = projected(g, s);
+  Ints positions;
+  for (int64_t b = 0; b < kBatch; ++b)
+    for (int64_t i = 0; i < kLength; ++i) positions.push_back(i);
+  const std::string at = g.ints("positions", {kBatch, kLength}, positions);
+  const std::string cos = g.floats("cos", {kLength, part / 2}, angles(kLength, part / 2, false)),
+                    sin = g.floats("sin", {kLength, part / 2}, angles(kLength, part / 2, true));
+  const auto turn = [&](const std::string& x, int64_t heads) {
+    return g.node("com.microsoft.RotaryEmbedding",
+                  {apart ? split_heads(g, x, heads, s.size) : x, at, cos, sin},
+                  {.i = {{"num_heads", heads}, {"rotary_embedding_dim", part == s.size ? 0 : part}}});
+  };
+  const std::string a = turn(q, s.heads), b = turn(k, s.kv);
+  if (!apart) return finish(g, s, g.node("Attention", {a, b, v}, standard_heads(s)));
+  const std::string y = g.node("Attention", {a, b, split_heads(g, v, s.kv, s.value_size)});
+  finish(g, s,
+         g.node("Reshape", {g.node("Transpose", {y}, {.ints = {{"perm", {0, 2, 1, 3}}}}),
+                            g.ints({kBatch, kLength, s.heads * s.value_size})}));
+}
+// Keys and values in one array.
+void multi_head_pair(GraphMaker& g, const Shape& s, bool fused) {
+  g.input("x", {kBatch, kLength, kWidth});
+  const std::string q = g.node("MatMul", {"x", g.weight("Wq", {kWidth, s.heads * s.size})});
+  const std::string kv =
+      g.node("Reshape", {g.node("MatMul", {"x", g.weight("W", {kWidth, s.heads * 2 * s.size})}),
+                         g.ints({kBatch, kLength, s.heads, 2, s.size})});
+  if (fused)
+    return finish(g, s, g.node("com.microsoft.MultiHeadAttention", {q, kv}, {.i = {{"num_heads", s.heads}}}));
+  Strings parts;
+  for (int64_t i = 0; i < 2; ++i)
+    parts.push_back(
+        g.node("Reshape", {g.node("Gather", {kv, g.ints(text("part{}", i), {}, {i})}, {.i = {{"axis", 3}}}),
+                           g.ints({kBatch, kLength, s.heads * s.size})}));
+  finish(g, s, plain_attention(g, {.shape = s}, q, parts[0], parts[1]));
+}
 void multi_head(GraphMaker& g, const Shape& s) {
   const auto [q, k, v] = projected(g, s);
   const std::string bias = g.weight("bias", {2 * s.heads * s.size + s.heads * s.value_size});
@@ -340,6 +377,16 @@ INSTANTIATE_TEST_SUITE_P(
              with([](GraphMaker& g, const Shape& s) { packed_multi_head(g, s, true); }, kAlike),
              with([](GraphMaker& g, const Shape& s) { packed_multi_head(g, s, false); }, kAlike), 2,
              "sign nested"},
+        Case{"microsoft_rotary",
+             with([](GraphMaker& g, const Shape& s) { microsoft_rotary(g, s, 8, false); }, kGrouped),
+             plain({.shape = kGrouped, .rotary = 8}), 3, "scale sign nested"},
+        Case{"microsoft_rotary_part_apart",
+             with([](GraphMaker& g, const Shape& s) { microsoft_rotary(g, s, 4, true); }, kGrouped),
+             plain({.shape = kGrouped, .rotary = 4}), 4, "scale sign nested"},
+        Case{"multi_head_pair",
+             with([](GraphMaker& g, const Shape& s) { multi_head_pair(g, s, true); }, kAlike),
+             with([](GraphMaker& g, const Shape& s) { multi_head_pair(g, s, false); }, kAlike), 2,
+             "scale sign nested"},
         Case{"grouped_rotary",
              with([](GraphMaker& g, const Shape& s) { grouped(g, s, true, false); }, kGroupedAlike),
              plain({.shape = kGroupedAlike, .causal = true, .rotary = 8}), 3, "scale sign nested"},

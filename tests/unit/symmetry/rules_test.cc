@@ -253,7 +253,7 @@ std::string at_grid(GraphMaker& g, const std::string& h) {
 }
 
 // Bytes x (2, 6) -> 8 -> 3; each row of the first weight with a scale of its own.
-void quantised(GraphMaker& g, bool convolution) {
+void quantised(GraphMaker& g, bool convolution, const std::string& joined = "QLinearAdd") {
   const Ints tail = convolution ? Ints{1, 1} : Ints{};
   const auto dims = [&](Ints d) {
     d.insert(d.end(), tail.begin(), tail.end());
@@ -273,7 +273,7 @@ void quantised(GraphMaker& g, bool convolution) {
   if (convolution)
     first.push_back(g.ints("b", {8}, {300, -200, 100, 50, 700, 20, 10, 400}, onnx::TensorProto::INT32));
   std::string h = g.node(op, first);
-  h = g.node("com.microsoft.QLinearAdd", {h, "s", "z", g.node(op, first), "s", "z", "s", "z"});
+  h = g.node("com.microsoft." + joined, {h, "s", "z", g.node(op, first), "s", "z", "s", "z"});
   const std::string y = g.node(op, {h, "s", "z", weight("B", 3, 8, 11), "s", "z", "t", "z"});
   g.output(y, convolution ? Ints{2, 3, 3, 3} : Ints{2, 3}, kBytes);
 }
@@ -328,6 +328,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"resize", cnn(resized), 1, "scale"}, Case{"roi_align", cnn(regions), 1, "scale"},
         Case{"grid_sample", cnn(at_grid), 1, "scale"},
         Case{"qlinear_matmul", [](GraphMaker& g) { quantised(g, false); }, 1, ""},
+        Case{"qlinear_mul", [](GraphMaker& g) { quantised(g, false, "QLinearMul"); }, 1, ""},
         Case{"qlinear_conv", [](GraphMaker& g) { quantised(g, true); }, 1, ""},
         Case{"quantised_biases", dequantised, 1, ""}),
     [](const auto& test) { return test.param.name; });
