@@ -159,8 +159,7 @@ void Discovery::node(const Node& node) {
     for (const int value : node.outputs)
       if (value != kNone) pin_value(value, why(node));
     if (node.op == "Shape" || node.op == "Size") return;
-    for (const int value : node.inputs)
-      if (const Constant* c = network_.constant_of(value); c && c->floating()) pin_value(value, why(node));
+    for (const int value : node.inputs) pin_value(value, why(node));
     return;
   }
   const Rule rule = find_rule(node.domain, node.op);

@@ -30,87 +30,13 @@ Singles singles(LeafScales& s, const Node& node) {
 // Whatever the numbers are.
 void shape_alone(LeafScales&, const Node&) {}
 
-// f(s x) = s f(x) for every s: moved, summed with others of the same kind, averaged. Several places along an axis stay in order.
-void linear(LeafScales& s, const Node& node) {
-  std::vector<int> first;
-  for (const auto* list : {&node.inputs, &node.outputs})
-    for (const int value : *list) {
-      std::vector<int> own;
-      for (const LeafScales::Place& p : s.places(value)) {
-        if (p.axis != s.places(value).front().axis) return s.one_all(node);
-        own.push_back(p.unknown);
-      }
-      if (own.empty()) continue;
-      if (!first.empty() && first.size() != own.size()) return s.one_all(node);
-      if (!first.empty()) s.same(first, own);
-      first = own;
-    }
-}
-// Parts of an axis: `whole` from `begin` on is `part`.
-void part(LeafScales& s, const Node& node, int whole, int value, int axis, int64_t begin) {
-  if (!s.discovery().known(value)) return s.one_all(node);
-  const int64_t end = begin + s.discovery().dims(value)[static_cast<size_t>(axis)];
-  std::vector<int> from;
-  for (const LeafScales::Place& p : s.places(whole))
-    if (p.begin >= begin && p.begin < end) from.push_back(p.unknown);
-  s.same(from, s.all_at(value, axis));
-}
-// Split, Slice and Concat along an axis on which the leaf has several places; the axis' number, or -1 where it has not.
-int parted_axis(LeafScales& s, const Node& node, int whole) {
-  if (!s.several(node)) return -1;
-  const auto& places = s.places(whole);
-  const int axis = places.empty() ? -1 : places.front().axis;
-  const auto elsewhere = [&](int value) {
-    return std::ranges::any_of(s.places(value), [&](const LeafScales::Place& p) { return p.axis != axis; });
-  };
-  if (std::ranges::any_of(node.inputs, elsewhere) || std::ranges::any_of(node.outputs, elsewhere)) return -2;
-  return axis;
-}
-int along(LeafScales& s, int64_t axis, int value) {
-  return static_cast<int>(axis < 0 ? axis + s.discovery().rank(value) : axis);
-}
-void split(LeafScales& s, const Node& node) {
-  const int axis = parted_axis(s, node, node.inputs[0]);
-  if (axis == -1 || axis != along(s, node.attr_int("axis", 0), node.inputs[0])) return linear(s, node);
-  int64_t begin = 0;
-  for (const int output : node.outputs) {
-    if (!s.discovery().known(output)) return s.one_all(node);
-    part(s, node, node.inputs[0], output, axis, begin);
-    begin += s.discovery().dims(output)[static_cast<size_t>(axis)];
-  }
-}
-void concat(LeafScales& s, const Node& node) {
-  const int axis = parted_axis(s, node, node.outputs[0]);
-  if (axis == -1 || axis != along(s, node.attr_int("axis", 0), node.inputs[0])) return linear(s, node);
-  int64_t begin = 0;
-  for (const int input : node.inputs) {
-    part(s, node, node.outputs[0], input, axis, begin);
-    begin += s.discovery().dims(input)[static_cast<size_t>(axis)];
-  }
-}
-void slice(LeafScales& s, const Node& node) {
-  Discovery& d = s.discovery();
-  const int x = node.inputs[0], y = node.outputs[0], axis = parted_axis(s, node, x);
-  if (axis < 0 || !d.known(y)) return linear(s, node);
-  const auto list = [&](const char* attribute, size_t input) {
-    return node.version < 10 ? node.attr_ints(attribute).value_or(std::vector<int64_t>{})
-                             : d.integers(d.input(node, input));
-  };
-  const std::vector<int64_t> starts = list("starts", 1), named = list("axes", 3);
-  const int64_t size = d.dims(x)[static_cast<size_t>(axis)];
-  for (size_t i = 0; i < starts.size(); ++i)
-    if (along(s, i < named.size() ? named[i] : static_cast<int64_t>(i), x) == axis)
-      return part(s, node, x, y, axis,
-                  std::clamp<int64_t>(starts[i] < 0 ? starts[i] + size : starts[i], 0, size));
-  linear(s, node);
-}
 // Items put in, of one kind with what they are put among: replaced or added.
 void scatter(LeafScales& s, const Node& node) {
   const std::string how = node.attr_string("reduction", "none");
   const Singles u = singles(s, node);
   if (!u.clear || (how != "none" && how != "add") || u.in[0] == kNone || u.in[2] == kNone)
     return s.one_all(node);
-  linear(s, node);
+  linear_scale(s, node);
 }
 // Zeros beside the items stay zeros.
 void pad(LeafScales& s, const Node& node) {
@@ -119,26 +45,26 @@ void pad(LeafScales& s, const Node& node) {
                         ? node.attr_float("value", 0) == 0
                         : s.discovery().input(node, 2) == kNone ||
                               (fill && fill->real() && fill->size() == 1 && fill->reals[0] == 0);
-  zero || node.attr_string("mode", "constant") != "constant" ? linear(s, node) : s.one_all(node);
+  zero || node.attr_string("mode", "constant") != "constant" ? linear_scale(s, node) : s.one_all(node);
 }
 void resize(LeafScales& s, const Node& node) {
-  node.attr_float("extrapolation_value", 0) == 0 ? linear(s, node) : s.one_all(node);
+  node.attr_float("extrapolation_value", 0) == 0 ? linear_scale(s, node) : s.one_all(node);
 }
 void cast(LeafScales& s, const Node& node) {
   const int y = node.outputs[0];
   const auto type = s.discovery().known(y) ? s.discovery().type(y) : OnnxType::i64;
-  network::is_real(type) ? linear(s, node) : s.one_all(node);
+  network::is_real(type) ? linear_scale(s, node) : s.one_all(node);
 }
 // Sums: every term must take the factor; one that does not lie along the leaf holds all at 1.
 void sum(LeafScales& s, const Node& node) {
   if (std::ranges::any_of(node.inputs, [&](int value) { return s.places(value).empty(); }))
     return s.one_all(node);
-  linear(s, node);
+  linear_scale(s, node);
 }
 void reduce_linear(LeafScales& s, const Node& node) {
   const Singles u = singles(s, node);
   if (u.out.empty() || u.out[0] == kNone) return s.one_all(node);
-  linear(s, node);
+  linear_scale(s, node);
 }
 // f(s x) = s f(x) for s > 0.
 void homogeneous(LeafScales& s, const Node& node) {
@@ -374,33 +300,33 @@ struct Row {
   bool several = false;  // knows of several places along one axis
 };
 constexpr Row kRows[] = {
-    {"Identity", linear, true},
+    {"Identity", linear_scale, true},
     {"Cast", cast},
-    {"Neg", linear, true},
-    {"Dropout", linear, true},
-    {"Transpose", linear, true},
-    {"Reshape", linear, true},
-    {"Flatten", linear, true},
-    {"Squeeze", linear, true},
-    {"Unsqueeze", linear, true},
-    {"Concat", concat, true},
-    {"Split", split, true},
-    {"Slice", slice, true},
-    {"Expand", linear},
-    {"Tile", linear},
-    {"AveragePool", linear},
-    {"GlobalAveragePool", linear},
-    {"DepthToSpace", linear},
-    {"SpaceToDepth", linear},
-    {"Gather", linear},
-    {"GatherND", linear},
+    {"Neg", linear_scale, true},
+    {"Dropout", linear_scale, true},
+    {"Transpose", linear_scale, true},
+    {"Reshape", linear_scale, true},
+    {"Flatten", linear_scale, true},
+    {"Squeeze", linear_scale, true},
+    {"Unsqueeze", linear_scale, true},
+    {"Concat", concat_scale, true},
+    {"Split", split_scale, true},
+    {"Slice", slice_scale, true},
+    {"Expand", linear_scale},
+    {"Tile", linear_scale},
+    {"AveragePool", linear_scale},
+    {"GlobalAveragePool", reduce_linear},
+    {"DepthToSpace", linear_scale},
+    {"SpaceToDepth", linear_scale},
+    {"Gather", pick_scale},
+    {"GatherND", pick_scale},
     {"ScatterND", scatter},
-    {"ReverseSequence", linear},
-    {"GridSample", linear},
-    {"RoiAlign", linear},
+    {"ReverseSequence", linear_scale},
+    {"GridSample", linear_scale},
+    {"RoiAlign", linear_scale},
     {"Pad", pad},
     {"Resize", resize},
-    {"Upsample", linear},
+    {"Upsample", linear_scale},
     {"Add", sum, true},
     {"Sub", sum, true},
     {"Sum", sum, true},
@@ -435,7 +361,7 @@ constexpr Row kRows[] = {
     {"Attention", attention_scale, true},
     {"MultiHeadAttention", attention_scale, true},
     {"GroupQueryAttention", attention_scale, true},
-    {"RotaryEmbedding", linear},
+    {"RotaryEmbedding", linear_scale},
     {"Gemm", gemm, true},
     {"Conv", convolution},
     {"ConvTranspose", convolution},

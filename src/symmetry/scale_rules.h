@@ -85,6 +85,11 @@ class LeafScales {
 };
 
 // Rules that have a file of their own.
+void linear_scale(LeafScales& s, const network::Node& node);
+void pick_scale(LeafScales& s, const network::Node& node);
+void split_scale(LeafScales& s, const network::Node& node);
+void concat_scale(LeafScales& s, const network::Node& node);
+void slice_scale(LeafScales& s, const network::Node& node);
 void attention_scale(LeafScales& s, const network::Node& node);
 void branch_scale(LeafScales& s, const network::Node& node);
 void round_scale(LeafScales& s, const network::Node& node);
