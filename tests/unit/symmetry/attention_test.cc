@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "as_weights.h"
 #include "core/text.h"
 #include "found.h"
 #include "symmetry/verify.h"
@@ -338,6 +339,17 @@ TEST_P(FusedAttention, ItsSymmetryHolds) {
   const Verdict verdict = verify(fused.net, fused.inputs, fused.spec, {.trials = 3});
   EXPECT_TRUE(verdict.holds) << verdict.difference << ' ' << verdict.guilty;
   EXPECT_TRUE(verdict.control || GetParam().groups == 0);
+}
+
+// And where its inputs are weights too.
+TEST_P(FusedAttention, HoldsOfWeightsForInputs) {
+  const Found f = found(GetParam().fused);
+  Rng rng(9);
+  const auto inputs = random_inputs(f.net, f.inputs, {}, rng);
+  const auto outputs = network::Executor(f.net, network::Precision::f64).run(inputs);
+  Count count;
+  prove_as_weights(GetParam().name, f.net, inputs, *outputs.at(0), count);
+  EXPECT_GT(count.claims, 0);
 }
 
 constexpr Shape kHeads{}, kGrouped{.heads = 6, .kv = 2, .size = 8, .value_size = 6},

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "as_weights.h"
 #include "found.h"
 
 namespace dws::symmetry {
@@ -189,6 +190,17 @@ TEST_P(Fused, ItsSymmetryHolds) {
   const Verdict verdict = verify(fused.net, fused.inputs, fused.spec, {.trials = 3});
   EXPECT_TRUE(verdict.holds) << verdict.difference << ' ' << verdict.guilty;
   EXPECT_TRUE(verdict.control);
+}
+
+// And where its inputs are weights too.
+TEST_P(Fused, HoldsOfWeightsForInputs) {
+  const Found f = found(GetParam().fused);
+  Rng rng(9);
+  const auto inputs = random_inputs(f.net, f.inputs, {}, rng);
+  const auto outputs = network::Executor(f.net, network::Precision::f64).run(inputs);
+  Count count;
+  prove_as_weights(GetParam().name, f.net, inputs, *outputs.at(0), count);
+  EXPECT_GT(count.claims, 0);
 }
 
 template <class A, class B>

@@ -1,6 +1,7 @@
 // The rules of operators that no exported network of tests/models has: how large the symmetry is, and that it holds.
 #include <gtest/gtest.h>
 
+#include "as_weights.h"
 #include "found.h"
 
 namespace dws::symmetry {
@@ -303,6 +304,17 @@ TEST_P(Rules, AsLargeAsItShouldBeAndHolds) {
   const Verdict verdict = verify(f.net, f.inputs, f.spec, {.trials = 6});
   EXPECT_TRUE(verdict.holds) << verdict.difference << ' ' << verdict.guilty;
   EXPECT_EQ(verdict.control, GetParam().groups > 0);
+}
+
+// And where its inputs are weights too.
+TEST_P(Rules, HoldsOfWeightsForInputs) {
+  const Found f = found(GetParam().make);
+  Rng rng(9);
+  const auto inputs = random_inputs(f.net, f.inputs, {}, rng);
+  const auto outputs = network::Executor(f.net, network::Precision::f64).run(inputs);
+  Count count;
+  prove_as_weights(GetParam().name, f.net, inputs, *outputs.at(0), count);
+  EXPECT_GT(count.claims, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(
