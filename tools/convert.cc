@@ -215,7 +215,7 @@ void Convert::write_singles(const Joined& joined, ZooInfo info) const {
 
 int Convert::run() const {
   const bool for_networks =
-      !network.dtype.empty() || !network.shard_size.empty() || !network.graph.empty() || is_onnx(out);
+      !network.dtype.empty() || !network.shard_size.empty() || !network.source.graph.empty() || is_onnx(out);
   if (for_networks || std::ranges::any_of(inputs, is_network)) {
     if (inputs.size() > 1 || single || limit > 0 || renumber || !range.empty())
       throw Error(
@@ -297,7 +297,8 @@ void register_convert(CLI::App& app, const Globals& globals, Run& run) {
   verb->add_flag("--renumber", c.renumber, "join zoos made from different images: theirs get new numbers");
   verb->add_option("--dtype", c.network.dtype, "of a network's floating numbers: f16, bf16, f32, f64");
   verb->add_option("--shard-size", c.network.shard_size, "bytes a shard, 500MB or 2GiB for example (5GB)");
-  verb->add_option("--graph", c.network.graph, "the .onnx to put tensors of a safetensors file into");
+  verb->add_option("--graph", c.network.source.graph, "the .onnx to put tensors of a safetensors file into");
+  add_source_options(*verb, c.network.source);
   verb->add_flag("--single", c.single, "write each network to a file of its own, with labels.csv");
   verb->add_flag("--force", c.force, "overwrite the output");
   verb->callback([command, &run] { run = [command] { return command->run(); }; });

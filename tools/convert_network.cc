@@ -36,7 +36,9 @@ class Conversion {
       if (dtype_ || !wanted_.shard_size.empty())
         throw Error(ErrorKind::usage, text("{}: --dtype and --shard-size are for outputs in safetensors",
                                            one_line(wanted_.out)));
-      return is_onnx(path_) ? write_onnx(Onnx::open(path_), wanted_.out, {}, wanted_.force) : into_graph();
+      return is_onnx(path_) ? write_onnx(Onnx::open(path_, external_data(wanted_.source)), wanted_.out, {},
+                                         wanted_.force)
+                            : into_graph();
     }
     if (is_onnx(path_))
       read_onnx();
@@ -54,12 +56,10 @@ class Conversion {
   }
 
   void into_graph() {
-    if (wanted_.graph.empty())
+    if (wanted_.source.graph.empty())
       throw Error(ErrorKind::usage, text("{}: tensors alone make no ONNX file", one_line(path_)),
                   "--graph NET.onnx names one with the same tensors, into which they are put");
-    NetworkOptions options;
-    options.graph = wanted_.graph;
-    const NetworkInput input = read_network(path_, options);
+    const NetworkInput input = read_network(path_, wanted_.source);
     const network::Network own = network::from_onnx(input.onnx);
     std::vector<Patch> patches;
     for (size_t c = 0; c < own.constants.size(); ++c) {
@@ -71,7 +71,7 @@ class Conversion {
   }
 
   void read_onnx() {
-    onnx_ = std::make_shared<const Onnx>(Onnx::open(path_));
+    onnx_ = std::make_shared<const Onnx>(Onnx::open(path_, external_data(wanted_.source)));
     network_ = network::from_onnx(onnx_);
     for (const network::Constant& c : network_.constants) {
       const std::optional<Dtype> dtype = onnx_dtype(c.type);
@@ -85,7 +85,7 @@ class Conversion {
     changed_ = true;
   }
   void read_checkpoint() {
-    checkpoint_ = std::make_unique<Checkpoint>(Checkpoint::open(path_));
+    checkpoint_ = std::make_unique<Checkpoint>(Checkpoint::open(path_, wanted_.source.follow_symlinks));
     for (const std::string& warning : checkpoint_->warnings()) log_warn(warning);
     for (const CheckpointTensor& tensor : checkpoint_->tensors())
       stored_.push_back(

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "command.h"
+#include "network_input.h"
 
 namespace dws::tools {
 
@@ -11,7 +12,7 @@ struct NetworkConversion {
   std::string out;         // NAME.onnx, NAME.safetensors, or a folder for shards
   std::string dtype;       // "f16", "bf16", "f32", "f64"; "" keeps what is there
   std::string shard_size;  // "5GB"; "" is 5 GB where the output is a folder
-  std::string graph;       // the ONNX file that numbers from safetensors are put into
+  NetworkOptions source;   // .graph: the ONNX file that numbers from safetensors are put into
   bool force = false;
 };
 

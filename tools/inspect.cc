@@ -174,9 +174,9 @@ Json inspect_model(const std::string& path) {
   return json;
 }
 
-Json inspect(const std::string& path) {
+Json inspect(const std::string& path, const NetworkOptions& network) {
   std::error_code ignored;
-  if (is_network(path)) return inspect_network(path);
+  if (is_network(path)) return inspect_network(path, network);
   if (!std::filesystem::is_directory(path, ignored)) {
     const Safetensors file = Safetensors::open(path);
     if (file.meta("dws.model")) return inspect_model(path);
@@ -228,10 +228,11 @@ void print_words(const Json& json) {
 
 struct Inspect {
   std::vector<std::string> files;
+  NetworkOptions network;
   bool json = false;
   int run() const {
     for (const std::string& file : files) {
-      const Json about = inspect(file);
+      const Json about = inspect(file, network);
       if (json)
         print(about.dump());
       else
@@ -249,6 +250,7 @@ void register_inspect(CLI::App& app, const Globals&, Run& run) {
   verb->footer("Example:\n  dws inspect zoo.safetensors model.safetensors --json");
   verb->add_option("FILE", command->files, "files and folders to look at")->required();
   verb->add_flag("--json", command->json, "JSON Lines");
+  add_network_options(*verb, command->network);
   verb->callback([command, &run] { run = [command] { return command->run(); }; });
 }
 

@@ -96,8 +96,8 @@ void describe_metadata(const std::vector<std::pair<std::string, std::string>>& m
   json.set("metadata", all);
 }
 
-Json inspect_onnx(const std::string& path) {
-  const auto onnx = std::make_shared<const Onnx>(Onnx::open(path));
+Json inspect_onnx(const std::string& path, const NetworkOptions& options) {
+  const auto onnx = std::make_shared<const Onnx>(Onnx::open(path, external_data(options)));
   const network::Network net = network::from_onnx(onnx);
   Json json =
       Json::object({{"schema", "dws.inspect/1"}, {"file", path}, {"kind", "network"}, {"format", "ONNX"}});
@@ -119,20 +119,20 @@ Json inspect_onnx(const std::string& path) {
   }
   describe_metadata(onnx->metadata(), json);
   try {
-    describe_symmetry(read_network(path, {}), json);
+    describe_symmetry(read_network(path, options), json);
   } catch (const Error& e) {
     json.set("symmetry", text("not known: {}", e.what()));
   }
   return json;
 }
 
-Json inspect_stored(const std::string& path) {
-  const Checkpoint checkpoint = Checkpoint::open(path);
+Json inspect_stored(const std::string& path, const NetworkOptions& options) {
+  const Checkpoint checkpoint = Checkpoint::open(path, options.follow_symlinks);
   Json json = Json::object(
       {{"schema", "dws.inspect/1"}, {"file", path}, {"kind", "network"}, {"format", "safetensors"}});
   if (checkpoint.sharded()) json.set("shards", static_cast<int64_t>(checkpoint.files().size()));
   try {
-    const NetworkInput input = read_network(path, {});
+    const NetworkInput input = read_network(path, options);
     json.set("taken_for", input.assumed);
     describe_graph(input.network, json);
     describe_symmetry(input, json);
@@ -151,8 +151,8 @@ Json inspect_stored(const std::string& path) {
 
 }  // namespace
 
-Json inspect_network(const std::string& path) {
-  return is_onnx(path) ? inspect_onnx(path) : inspect_stored(path);
+Json inspect_network(const std::string& path, const NetworkOptions& options) {
+  return is_onnx(path) ? inspect_onnx(path, options) : inspect_stored(path, options);
 }
 
 }  // namespace dws::tools

@@ -78,6 +78,9 @@ void add_network_options(CLI::App& verb, NetworkOptions& options) {
                   "NAME=N: a size of the recipe that no tensor says, heads=12 for one");
   verb.add_option("--activation", options.activation,
                   "for a chain of linear layers: relu, tanh, gelu, ...; not known when not given");
+  add_source_options(verb, options);
+}
+void add_source_options(CLI::App& verb, NetworkOptions& options) {
   verb.add_option("--external-data-root", options.external_root,
                   "folder of an ONNX model's external data, when it is not the model's own");
   verb.add_flag("--follow-symlinks", options.follow_symlinks,

@@ -28,6 +28,8 @@ struct NetworkOptions {
   std::string activation;
 };
 void add_network_options(CLI::App& verb, NetworkOptions& options);
+void add_source_options(CLI::App& verb,
+                        NetworkOptions& options);  // of these, where data outside the file is looked for
 
 struct NetworkInput {
   std::shared_ptr<const Onnx> onnx;  // nullptr: the graph is that of a recipe

@@ -80,6 +80,9 @@ int Context::axis(int64_t axis, int rank) const {
   if (axis < -rank || axis >= rank) fail(ErrorKind::bad_value, text("axis {} of {} axes", axis, rank));
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
+Context Context::with_inputs(std::vector<ArrayPtr> inputs) const {
+  return Context(node_, std::move(inputs), shapes_only_, where_, run_body_);
+}
 std::vector<ArrayPtr> Context::run_body(const Graph& body, const std::vector<ArrayPtr>& inputs) const {
   return run_body_(body, inputs);
 }

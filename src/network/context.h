@@ -47,6 +47,8 @@ class Context {
 
   // An axis from an attribute or input: negative ones count from the end. Throws Error{bad_value} outside.
   int axis(int64_t axis, int rank) const;
+  // The same node given other inputs, for an operator that is another one of numbers in another form.
+  Context with_inputs(std::vector<ArrayPtr> inputs) const;
   std::vector<ArrayPtr> run_body(const Graph& body, const std::vector<ArrayPtr>& inputs) const;
 
   // Throw, with the node in front. `kind` is bad_schema unless given.

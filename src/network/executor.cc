@@ -69,6 +69,7 @@ class Frame {
     if (inputs.size() > body.inputs.size())
       throw Error(ErrorKind::bad_schema,
                   text("an inner graph of {} inputs is given {}", body.inputs.size(), inputs.size()));
+    forget(body);  // of an earlier round: what is not known now must not seem so
     for (size_t i = 0; i < inputs.size(); ++i) set(body.inputs[i], inputs[i]);
     run(body, true);
     std::vector<ArrayPtr> outputs;
@@ -77,6 +78,12 @@ class Frame {
   }
 
  private:
+  void forget(const Graph& graph) {
+    each_node(graph, [&](const Node& node) {
+      for (const int output : node.outputs)
+        if (output != kNone) values_[static_cast<size_t>(output)].reset();
+    });
+  }
   void run_node(const Node& node) {
     std::vector<ArrayPtr> inputs;
     for (const int input : node.inputs) {

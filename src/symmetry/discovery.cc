@@ -49,7 +49,21 @@ Discovery::Discovery(const network::Network& network, std::vector<network::Array
       unsure_(unsure),
       axes_(network.values.size()),
       made_(network.values.size()),
-      from_data_(network.values.size()) {}
+      from_data_(network.values.size()),
+      bias_(network.values.size()) {
+  find_biases(network.graph);
+}
+
+// 32-bit integers that are a quantised bias are no table.
+void Discovery::find_biases(const network::Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    const int bias = node.op == "QLinearConv"        ? input(node, 8)
+                     : node.op == "DequantizeLinear" ? input(node, 0)
+                                                     : kNone;
+    if (bias != kNone && node.domain.empty()) bias_[static_cast<size_t>(bias)] = true;
+    for (const auto& [name, body] : node.bodies) find_biases(body);
+  }
+}
 
 bool Discovery::known(int value) const noexcept {
   return value != kNone && shapes_[static_cast<size_t>(value)] != nullptr;
@@ -64,7 +78,8 @@ const Axes& Discovery::axes(int value) {
     const Constant* constant = network_.constant_of(value);
     for (const int64_t extent : dims(value)) {
       axes_[v].push_back(factors.leaf(extent));
-      if (constant && is_table_type(constant->type)) factors.pin(axes_[v].back(), "a table of integers");
+      if (constant && is_table_type(constant->type) && !bias_[v])
+        factors.pin(axes_[v].back(), "a table of integers");
       if (constant && constant->made) factors.pin(axes_[v].back(), "numbers that no tensor holds");
     }
   }
@@ -156,8 +171,7 @@ void Discovery::node(const Node& node) {
     for (const int value : node.outputs)
       if (value != kNone) pin_value(value, why(node));
     if (node.op == "Shape" || node.op == "Size") return;
-    for (const int value : node.inputs)
-      if (const Constant* c = network_.constant_of(value); c && c->floating()) pin_value(value, why(node));
+    for (const int value : node.inputs) pin_value(value, why(node));
     return;
   }
   const Rule rule = find_rule(node.domain, node.op);
@@ -197,7 +211,8 @@ void Discovery::join_copies() {
   std::map<std::pair<OnnxType, size_t>, std::vector<int>> alike;
   for (size_t v = 0; v < network_.values.size(); ++v) {
     const Constant* c = network_.constant_of(static_cast<int>(v));
-    if (c && c->dims.size() == 2 && c->dims[0] > 1 && c->dims[1] > 1 && made_[v] && !is_table_type(c->type))
+    if (c && c->dims.size() == 2 && c->dims[0] > 1 && c->dims[1] > 1 && made_[v] && !is_table_type(c->type) &&
+        !uniform(*c))
       alike[{c->type, c->bytes.size()}].push_back(static_cast<int>(v));
   }
   for (const auto& [key, values] : alike)
@@ -207,8 +222,7 @@ void Discovery::join_copies() {
         const bool straight = first.dims == second.dims && same_matrix(first, second, false);
         const bool turned = !straight && first.dims[0] == second.dims[1] && first.dims[1] == second.dims[0] &&
                             same_matrix(first, second, true);
-        // Last, since it reads the whole tensor: of most pairs nothing is read but the first numbers.
-        if ((!straight && !turned) || uniform(first)) continue;
+        if (!straight && !turned) continue;
         const std::string reason =
             text("tensor '{}' is a copy of '{}'", escaped(second.name), escaped(first.name));
         for (const int a : {0, 1}) {
@@ -238,7 +252,7 @@ void Discovery::sweep() {
 void Discovery::sweep_once() {
   for (const int input : network_.graph.inputs) {
     pin_value(input, text("input '{}'", escaped(network_.values[static_cast<size_t>(input)].name)));
-    from_data_[static_cast<size_t>(input)] = known(input) && shapes_[static_cast<size_t>(input)]->real();
+    note_data(input);
   }
   sweep(network_.graph);
   for (const int output : network_.graph.outputs)

@@ -47,6 +47,12 @@ class Discovery {
   // Numbers are mixed along these axes, alike for all orders (a softmax, a norm): what lies along the others must not
   // take another order for each item of these.
   void mix(int value, std::vector<int> axes);
+  // The same of what no value shows: `what` has no order of its own for each item of `by`.
+  void forbid(FactorId what, FactorId by) { forbidden_.emplace_back(what, by); }
+  // A sum over the items of a factor for each of the others': theirs cannot depend on which item it is.
+  void contract(FactorId summed, const Axes& others) {
+    for (const FactorId other : others) forbid(other, summed);
+  }
   std::string why(const network::Node& node) const;
   // Numbers of an input where they follow from shapes and constants.
   const network::Array* numbers(int value) const noexcept;
@@ -57,6 +63,9 @@ class Discovery {
   int output(const network::Node& node, size_t i) const noexcept;  // kNone where left out
   // False of what is computed from constants, shapes and integers alone: tables of angles, masks.
   bool from_data(int value) const noexcept { return from_data_[static_cast<size_t>(value)]; }
+  void note_data(int value) {
+    from_data_[static_cast<size_t>(value)] = known(value) && shapes_[static_cast<size_t>(value)]->real();
+  }
   void sweep(const network::Graph& graph);
 
   struct Mix {
@@ -64,6 +73,7 @@ class Discovery {
     std::vector<int> axes;
   };
   const std::vector<Mix>& mixes() const noexcept { return mixes_; }
+  const std::vector<std::pair<FactorId, FactorId>>& forbidden() const noexcept { return forbidden_; }
   // Axes of constants that hold the same numbers: (value, axis) pairs.
   struct Copy {
     int a, axis_a, b, axis_b;
@@ -75,6 +85,7 @@ class Discovery {
   void node(const network::Node& node);
   void note_data(const network::Node& node);
   void join_copies();
+  void find_biases(const network::Graph& graph);
 
   void sweep_once();
 
@@ -82,8 +93,9 @@ class Discovery {
   std::vector<network::ArrayPtr> shapes_, others_;
   bool unsure_;
   std::vector<Axes> axes_;
-  std::vector<bool> made_, from_data_;
+  std::vector<bool> made_, from_data_, bias_;
   std::vector<Mix> mixes_;
+  std::vector<std::pair<FactorId, FactorId>> forbidden_;
   std::vector<Copy> copies_;
 };
 

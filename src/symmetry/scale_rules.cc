@@ -27,34 +27,44 @@ Singles singles(LeafScales& s, const Node& node) {
   return found;
 }
 
-// f(s x) = s f(x) for every s: moved, summed with others of the same kind, averaged.
-void linear(LeafScales& s, const Node& node) {
+// Whatever the numbers are.
+void shape_alone(LeafScales&, const Node&) {}
+
+// Items put in, of one kind with what they are put among: replaced or added.
+void scatter(LeafScales& s, const Node& node) {
+  const std::string how = node.attr_string("reduction", "none");
   const Singles u = singles(s, node);
-  if (!u.clear) return s.one_all(node);
-  int first = kNone;
-  for (const auto* list : {&u.in, &u.out})
-    for (const int x : *list) {
-      if (x == kNone) continue;
-      if (first != kNone) s.same(first, x);
-      first = x;
-    }
+  if (!u.clear || (how != "none" && how != "add") || u.in[0] == kNone || u.in[2] == kNone)
+    return s.one_all(node);
+  linear_scale(s, node);
+}
+// Zeros beside the items stay zeros.
+void pad(LeafScales& s, const Node& node) {
+  const network::Array* fill = s.discovery().numbers(s.discovery().input(node, 2));
+  const bool zero = node.version < 11
+                        ? node.attr_float("value", 0) == 0
+                        : s.discovery().input(node, 2) == kNone ||
+                              (fill && fill->real() && fill->size() == 1 && fill->reals[0] == 0);
+  zero || node.attr_string("mode", "constant") != "constant" ? linear_scale(s, node) : s.one_all(node);
+}
+void resize(LeafScales& s, const Node& node) {
+  node.attr_float("extrapolation_value", 0) == 0 ? linear_scale(s, node) : s.one_all(node);
 }
 void cast(LeafScales& s, const Node& node) {
   const int y = node.outputs[0];
   const auto type = s.discovery().known(y) ? s.discovery().type(y) : OnnxType::i64;
-  network::is_real(type) ? linear(s, node) : s.one_all(node);
+  network::is_real(type) ? linear_scale(s, node) : s.one_all(node);
 }
 // Sums: every term must take the factor; one that does not lie along the leaf holds all at 1.
 void sum(LeafScales& s, const Node& node) {
-  const Singles u = singles(s, node);
-  const bool all = std::ranges::all_of(u.in, [](int x) { return x != kNone; });
-  if (!u.clear || !all) return s.one_all(node);
-  linear(s, node);
+  if (std::ranges::any_of(node.inputs, [&](int value) { return s.places(value).empty(); }))
+    return s.one_all(node);
+  linear_scale(s, node);
 }
 void reduce_linear(LeafScales& s, const Node& node) {
   const Singles u = singles(s, node);
   if (u.out.empty() || u.out[0] == kNone) return s.one_all(node);
-  linear(s, node);
+  linear_scale(s, node);
 }
 // f(s x) = s f(x) for s > 0.
 void homogeneous(LeafScales& s, const Node& node) {
@@ -118,9 +128,9 @@ void product(LeafScales& s, const Node& node, int a, int b, int y, bool turn_a, 
   for (const auto& [value, rank] : {std::pair(a, ra), std::pair(b, rb), std::pair(y, ry)})
     for (const auto& p : s.places(value))
       if (p.axis < rank - 2) return s.one_all(node);
-  const auto place = [&](int value, int rank, int from_last) { return s.at(value, rank - from_last); };
-  const int m = place(a, ra, turn_a ? 1 : 2), k = place(a, ra, turn_a ? 2 : 1);
-  const int k2 = place(b, rb, turn_b ? 1 : 2), n = place(b, rb, turn_b ? 2 : 1);
+  const auto place = [&](int value, int rank, int from_last) { return s.all_at(value, rank - from_last); };
+  const auto m = place(a, ra, turn_a ? 1 : 2), k = place(a, ra, turn_a ? 2 : 1);
+  const auto k2 = place(b, rb, turn_b ? 1 : 2), n = place(b, rb, turn_b ? 2 : 1);
   s.inverse(k, k2);
   s.same(m, place(y, ry, 2));
   s.same(n, place(y, ry, 1));
@@ -128,15 +138,21 @@ void product(LeafScales& s, const Node& node, int a, int b, int y, bool turn_a, 
 void matmul(LeafScales& s, const Node& node) {
   product(s, node, node.inputs[0], node.inputs[1], node.outputs[0], false, false);
 }
+void fused_matmul(LeafScales& s, const Node& node) {
+  if (node.attr_int("transBatchA", 0) || node.attr_int("transBatchB", 0)) return s.one_all(node);
+  product(s, node, node.inputs[0], node.inputs[1], node.outputs[0], node.attr_int("transA", 0) != 0,
+          node.attr_int("transB", 0) != 0);
+}
 void gemm(LeafScales& s, const Node& node) {
   product(s, node, node.inputs[0], node.inputs[1], node.outputs[0], node.attr_int("transA", 0) != 0,
           node.attr_int("transB", 0) != 0);
   Discovery& d = s.discovery();
   const int c = d.input(node, 2), y = node.outputs[0];
   if (c == kNone) return;
-  for (const auto& p : s.places(y)) s.same(p.unknown, s.at(c, p.axis - 2 + d.rank(c)));
-  if (s.places(y).empty())
-    for (const auto& p : s.places(c)) s.one(p.unknown);
+  for (const int axis : {0, 1})
+    if (const auto out = s.all_at(y, axis); !out.empty()) s.same(out, s.all_at(c, axis - 2 + d.rank(c)));
+  for (const auto& p : s.places(c))
+    if (s.all_at(y, p.axis + 2 - d.rank(c)).empty()) s.one(p.unknown);
 }
 
 // The leaf as channels in (held together with the weight's) or out; as groups it is in all three.
@@ -164,6 +180,21 @@ void convolution(LeafScales& s, const Node& node) {
     s.same(out, w_out);
   }
   if (bias != kNone) s.same(out, s.at(bias, 0));
+}
+
+// Through a rectifier a positive factor goes; through others none.
+void fused_convolution(LeafScales& s, const Node& node) {
+  convolution(s, node);
+  Discovery& d = s.discovery();
+  const std::string f = node.attr_string("activation", "");
+  const int y = node.outputs[0], z = d.input(node, 3);
+  for (const auto& p : s.places(y)) {
+    if (f != "Relu" && f != "LeakyRelu" && !f.empty()) s.positive.one(p.unknown);
+    if (!f.empty() && f != "Tanh") s.signs.one(p.unknown);
+    if (z != kNone) s.same(p.unknown, s.at(z, p.axis));
+  }
+  if (z != kNone && s.places(y).empty())
+    for (const auto& p : s.places(z)) s.one(p.unknown);
 }
 
 // What goes in is divided by statistics, and an epsilon beside them: it is held, what comes out is as its scale and bias.
@@ -199,6 +230,31 @@ void rms_norm(LeafScales& s, const Node& node) {
     return s.one_all(node);
   s.positive.one(u.in[0]);
   s.product(u.out[0], u.in[0], u.in[1], true);
+}
+
+// Input and skip (and bias) are added, then normalised, their sum is the last output: held as the input of a norm is; of an
+// RMS norm all take one sign.
+void skip_normalise(LeafScales& s, const Node& node) {
+  const bool centred = node.op == "SkipLayerNormalization";
+  const Singles u = singles(s, node);
+  if (!u.clear || u.in.size() < 3 || u.in[0] == kNone || u.in[1] == kNone || u.in[2] == kNone ||
+      u.out[0] == kNone)
+    return s.one_all(node);
+  const size_t bias = centred ? 4 : 3;
+  std::vector<int> added = {u.in[0], u.in[1]};
+  if (s.discovery().input(node, bias) != kNone) added.push_back(u.in[bias]);
+  if (s.discovery().output(node, 3) != kNone) added.push_back(u.out[3]);
+  for (const int x : added) {
+    if (x == kNone) return s.one_all(node);
+    s.positive.one(x);
+    if (centred)
+      s.signs.one(x);
+    else
+      s.signs.same(x, added.front());
+  }
+  if (!centred) return s.product(u.out[0], u.in[0], u.in[2], true);
+  s.same(u.out[0], u.in[2]);
+  if (s.discovery().input(node, 3) != kNone) s.same(u.out[0], u.in[3]);
 }
 
 // sin(z + pi) = -sin(z): a half turn, where z has a bias of its own to be turned by.
@@ -241,31 +297,40 @@ using ScaleRule = void (*)(LeafScales&, const Node&);
 struct Row {
   std::string_view op;
   ScaleRule rule;
+  bool several = false;  // knows of several places along one axis
 };
 constexpr Row kRows[] = {
-    {"Identity", linear},
+    {"Identity", linear_scale, true},
     {"Cast", cast},
-    {"Neg", linear},
-    {"Dropout", linear},
-    {"Transpose", linear},
-    {"Reshape", linear},
-    {"Flatten", linear},
-    {"Squeeze", linear},
-    {"Unsqueeze", linear},
-    {"Concat", linear},
-    {"Split", linear},
-    {"Slice", linear},
-    {"Expand", linear},
-    {"Tile", linear},
-    {"AveragePool", linear},
-    {"GlobalAveragePool", linear},
-    {"DepthToSpace", linear},
-    {"SpaceToDepth", linear},
-    {"Gather", linear},
-    {"Add", sum},
-    {"Sub", sum},
-    {"Sum", sum},
-    {"Mean", sum},
+    {"Neg", linear_scale, true},
+    {"Dropout", linear_scale, true},
+    {"Transpose", linear_scale, true},
+    {"Reshape", linear_scale, true},
+    {"Flatten", linear_scale, true},
+    {"Squeeze", linear_scale, true},
+    {"Unsqueeze", linear_scale, true},
+    {"Concat", concat_scale, true},
+    {"Split", split_scale, true},
+    {"Slice", slice_scale, true},
+    {"Expand", linear_scale},
+    {"Tile", linear_scale},
+    {"AveragePool", linear_scale},
+    {"GlobalAveragePool", reduce_linear},
+    {"DepthToSpace", linear_scale},
+    {"SpaceToDepth", linear_scale},
+    {"Gather", pick_scale},
+    {"GatherND", pick_scale},
+    {"ScatterND", scatter},
+    {"ReverseSequence", linear_scale},
+    {"GridSample", linear_scale},
+    {"RoiAlign", linear_scale},
+    {"Pad", pad},
+    {"Resize", resize},
+    {"Upsample", linear_scale},
+    {"Add", sum, true},
+    {"Sub", sum, true},
+    {"Sum", sum, true},
+    {"Mean", sum, true},
     {"ReduceSum", reduce_linear},
     {"ReduceMean", reduce_linear},
     {"Relu", homogeneous},
@@ -290,17 +355,31 @@ constexpr Row kRows[] = {
     {"ReduceL1", even},
     {"Mul", multiply},
     {"Div", divide},
-    {"MatMul", matmul},
-    {"Gemm", gemm},
+    {"MatMul", matmul, true},
+    {"FusedMatMul", fused_matmul, true},
+    {"MatMulNBits", matmul_nbits_scale},
+    {"Attention", attention_scale, true},
+    {"MultiHeadAttention", attention_scale, true},
+    {"GroupQueryAttention", attention_scale, true},
+    {"RotaryEmbedding", linear_scale},
+    {"Gemm", gemm, true},
     {"Conv", convolution},
     {"ConvTranspose", convolution},
+    {"FusedConv", fused_convolution},
     {"BatchNormalization", normalise_channel},
     {"InstanceNormalization", normalise_channel},
     {"LayerNormalization", normalise},
     {"GroupNormalization", normalise},
     {"RMSNormalization", rms_norm},
     {"SimplifiedLayerNormalization", rms_norm},
+    {"SkipLayerNormalization", skip_normalise},
+    {"SkipSimplifiedLayerNormalization", skip_normalise},
     {"Sin", sine},
+    {"Shape", shape_alone, true},
+    {"Size", shape_alone, true},
+    {"If", branch_scale},
+    {"Loop", round_scale},
+    {"Scan", round_scale},
 };
 
 }  // namespace
@@ -325,7 +404,7 @@ void Uses::see(const network::Graph& graph) {
 void apply_scale_rule(LeafScales& s, const Node& node) {
   for (const Row& row : kRows)
     if (row.op == node.op && (node.domain.empty() || node.domain == "com.microsoft"))
-      return row.rule(s, node);
+      return !row.several && s.several(node) ? s.one_all(node) : row.rule(s, node);
   s.one_all(node);
 }
 

@@ -22,13 +22,11 @@ class Uses {
   std::vector<int> readers_;
 };
 
-// For each leaf the nodes that it passes through, in order, and the values that inner graphs hand out: most nodes have nothing
-// to do with most leaves.
+// For each leaf the nodes that it passes through, in order: most nodes have nothing to do with most leaves.
 class Passages {
  public:
   struct Passage {
     std::vector<const network::Node*> nodes;
-    std::vector<int> handed_out;
   };
   explicit Passages(Discovery& d);
   const Passage& of(FactorId leaf) const;
@@ -42,6 +40,7 @@ class LeafScales {
  public:
   struct Place {
     int axis, unknown;
+    int64_t begin = 0;  // where the part of the axis begins in which the leaf lies
   };
   struct Sine {
     int in, out;
@@ -50,11 +49,18 @@ class LeafScales {
   };
 
   LeafScales(Discovery& d, FactorId leaf);
-  const std::vector<Place>& places(int value);  // the axes along which the leaf lies
-  int at(int value, int axis);                  // the unknown there, or kNone
+  // Where the leaf lies, by axis. An axis of parts behind one another may have it in several (the heads of queries and keys in
+  // one weight): each is a place.
+  const std::vector<Place>& places(int value);
+  int at(int value, int axis);  // the unknown there, or kNone; the only one, unless the rule knows of several
+  std::vector<int> all_at(int value, int axis);
+  bool several(const network::Node& node);  // whether any axis of the node's values has more than one
   // kNone on one side: the other is held at 1.
   void same(int x, int y);
   void inverse(int x, int y);
+  // One by one; all held at 1 where there are not as many.
+  void same(const std::vector<int>& x, const std::vector<int>& y);
+  void inverse(const std::vector<int>& x, const std::vector<int>& y);
   void one(int x);
   void one_all(const network::Node& node);
   void product(int out, int a, int b, bool constant_b);  // out = a b
@@ -62,6 +68,7 @@ class LeafScales {
   void settle_products();
 
   Discovery& discovery() noexcept { return d_; }
+  FactorId leaf() const noexcept { return leaf_; }
   Unknowns positive, signs;  // of the same numbers
   std::vector<Sine> sines;
   const Uses* uses = nullptr;
@@ -76,6 +83,17 @@ class LeafScales {
   std::map<int, std::vector<Place>> places_;
   std::vector<Product> products_;
 };
+
+// Rules that have a file of their own.
+void linear_scale(LeafScales& s, const network::Node& node);
+void pick_scale(LeafScales& s, const network::Node& node);
+void split_scale(LeafScales& s, const network::Node& node);
+void concat_scale(LeafScales& s, const network::Node& node);
+void slice_scale(LeafScales& s, const network::Node& node);
+void attention_scale(LeafScales& s, const network::Node& node);
+void branch_scale(LeafScales& s, const network::Node& node);
+void round_scale(LeafScales& s, const network::Node& node);
+void matmul_nbits_scale(LeafScales& s, const network::Node& node);
 
 // The rule of the node's operator; without one everything is held at 1.
 void apply_scale_rule(LeafScales& s, const network::Node& node);

@@ -56,15 +56,25 @@ const std::vector<LeafScales::Place>& LeafScales::places(int value) {
   if (fresh) {
     const Axes& axes = d_.axes(value);
     for (size_t a = 0; a < axes.size(); ++a) {
-      const auto leaves = d_.factors.leaves(axes[a]);
-      const auto n = std::ranges::count(leaves, leaf_);
-      if (n == 0) continue;
-      const Place place{static_cast<int>(a), positive.add()};
-      signs.add();
-      at->second.push_back(place);
       const network::Constant* c = d_.network().constant_of(value);
-      // Where the leaf is met twice on an axis, or the numbers are integers, nothing is scaled.
-      if (n > 1 || (c && !c->floating())) one(place.unknown);
+      const auto add = [&](FactorId part, int64_t begin) {
+        const auto n = std::ranges::count(d_.factors.leaves(part), leaf_);
+        if (n == 0) return;
+        const Place place{static_cast<int>(a), positive.add(), begin};
+        signs.add();
+        at->second.push_back(place);
+        // Where the leaf is met twice within a part, or the numbers are integers, nothing is scaled.
+        if (n > 1 || (c && !c->floating())) one(place.unknown);
+      };
+      if (d_.factors.kind(axes[a]) != Factors::Kind::sum) {
+        add(axes[a], 0);
+        continue;
+      }
+      int64_t begin = 0;
+      for (const FactorId part : d_.factors.parts(axes[a])) {
+        add(part, begin);
+        begin += d_.factors.size(part);
+      }
     }
   }
   return at->second;
@@ -73,6 +83,21 @@ int LeafScales::at(int value, int axis) {
   for (const Place& p : places(value))
     if (p.axis == axis) return p.unknown;
   return kNone;
+}
+std::vector<int> LeafScales::all_at(int value, int axis) {
+  std::vector<int> found;
+  for (const Place& p : places(value))
+    if (p.axis == axis) found.push_back(p.unknown);
+  return found;
+}
+bool LeafScales::several(const Node& node) {
+  for (const auto* list : {&node.inputs, &node.outputs})
+    for (const int value : *list) {
+      const auto& all = places(value);
+      for (size_t i = 1; i < all.size(); ++i)
+        if (all[i].axis == all[i - 1].axis) return true;
+    }
+  return false;
 }
 void LeafScales::one(int x) {
   if (x == kNone) return;
@@ -103,6 +128,22 @@ void LeafScales::inverse(int x, int y) {
   positive.inverse(x, y);
   signs.same(x, y);
 }
+void LeafScales::same(const std::vector<int>& x, const std::vector<int>& y) {
+  for (size_t i = 0; i < std::max(x.size(), y.size()); ++i)
+    if (x.size() == y.size())
+      same(x[i], y[i]);
+    else
+      for (const auto* list : {&x, &y})
+        if (i < list->size()) one((*list)[i]);
+}
+void LeafScales::inverse(const std::vector<int>& x, const std::vector<int>& y) {
+  for (size_t i = 0; i < std::max(x.size(), y.size()); ++i)
+    if (x.size() == y.size())
+      inverse(x[i], y[i]);
+    else
+      for (const auto* list : {&x, &y})
+        if (i < list->size()) one((*list)[i]);
+}
 void LeafScales::product(int out, int a, int b, bool constant_b) {
   products_.push_back({out, a, b, constant_b});
 }
@@ -132,8 +173,6 @@ void LeafScales::settle_products() {
 
 void LeafScales::run(const Passages::Passage& passage) {
   for (const Node* node : passage.nodes) apply_scale_rule(*this, *node);
-  for (const int value : passage.handed_out)
-    for (const Place& p : places(value)) one(p.unknown);
 }
 
 Passages::Passages(Discovery& d) {
@@ -155,11 +194,9 @@ void Passages::see(Discovery& d, const network::Graph& graph) {
     std::set<FactorId> leaves;
     for (const network::Body& body : node.bodies) {
       see(d, body.graph);
-      for (const int output : body.graph.outputs) {
-        std::set<FactorId> out;
-        leaves_of(output, out);
-        for (const FactorId leaf : out) passages_[leaf].handed_out.push_back(output);
-      }
+      // What inner graphs are handed and hand out goes through the node.
+      for (const auto* list : {&body.graph.inputs, &body.graph.outputs})
+        for (const int value : *list) leaves_of(value, leaves);
     }
     for (const int value : node.inputs) leaves_of(value, leaves);
     for (const int value : node.outputs) leaves_of(value, leaves);
@@ -181,7 +218,11 @@ class Emission {
     for (size_t m = 0; m < group.members.size(); ++m) {
       const Member& member = group.members[m];
       const int value = value_of_constant.at(spec.tensors[static_cast<size_t>(member.tensor)].constant);
-      unknown_.push_back(scales.at(value, member.axis));
+      // The place whose part the member lies in: the last that begins before it.
+      int unknown = kNone;
+      for (const LeafScales::Place& p : scales.places(value))
+        if (p.axis == member.axis && p.begin <= member.offset) unknown = p.unknown;
+      unknown_.push_back(unknown);
     }
   }
   std::map<int, std::vector<Scaling::Part>> classes(const Unknowns& u) const {
@@ -243,8 +284,7 @@ void add_scales(Discovery& d, const std::vector<FactorId>& leaf_of_group, Spec& 
     scales.uses = &uses;
     scales.run(passages.of(d.factors.root(leaf_of_group[g])));
     for (const Discovery::Copy& copy : d.copies()) {
-      const int a = scales.at(copy.a, copy.axis_a), b = scales.at(copy.b, copy.axis_b);
-      if (a != kNone || b != kNone) scales.same(a, b);
+      scales.same(scales.all_at(copy.a, copy.axis_a), scales.all_at(copy.b, copy.axis_b));
     }
     scales.settle_products();
     Emission(d, scales, spec, spec.groups[g]).emit();

@@ -140,6 +140,9 @@ Companions companions(Discovery& d) {
           for (const FactorId by : d.factors.leaves(axes[static_cast<size_t>(mixed)])) found.forbid(leaf, by);
     }
   }
+  for (const auto& [what, by] : d.forbidden())
+    for (const FactorId leaf : d.factors.leaves(what))
+      for (const FactorId other : d.factors.leaves(by)) found.forbid(leaf, other);
   return found;
 }
 
@@ -229,7 +232,8 @@ class Builder {
         leaves, {}, [&](FactorId l) { return std::pair(found_[l].front().tensor, found_[l].front().axis); });
     for (const FactorId leaf : leaves) add(leaf, false);
     for (const FactorId leaf : leaves) {
-      // The largest of its companions; two that could be `by` each other: the one with more places is outside.
+      // The largest of its companions; two that could be `by` each other: the one with more places is outside. (What stays
+      // as it is, the directions of an LSTM, is always outside.)
       FactorId best = -1;
       for (const FactorId by : companions_.of(leaf)) {
         if (d_.factors.size(by) < 2 || !found_.contains(by)) continue;
@@ -237,7 +241,7 @@ class Builder {
         if (std::ranges::any_of(nested_, [&](const auto& n) { return n.second == leaf; })) continue;
         if (best < 0 || d_.factors.size(by) > d_.factors.size(best)) best = by;
       }
-      if (best >= 0 && found_[best].size() >= found_[leaf].size()) nested_[leaf] = best;
+      if (best >= 0 && (!movable(best) || found_[best].size() >= found_[leaf].size())) nested_[leaf] = best;
     }
     for (const auto& [leaf, by] : nested_) {
       const int outer = group_of_.contains(by) ? group_of_[by] : add(by, true);
@@ -334,6 +338,8 @@ std::vector<network::ArrayPtr> with_other_sizes(const network::Network& network,
 }  // namespace
 
 Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& inputs) {
+  if (inputs.size() != network.graph.inputs.size())
+    throw Error(ErrorKind::internal, text("{} shapes for {} inputs", inputs.size(), network.graph.inputs.size()));
   bool unsure = false;
   std::vector<network::ArrayPtr> others = with_other_sizes(network, inputs, unsure);
   Discovery d(network, network::infer(network, inputs), std::move(others), unsure);

@@ -1,13 +1,13 @@
-// Convolution and pooling over any number of places.
+// Convolution over any number of places.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/parallel.h"
 #include "core/shape.h"
 #include "core/text.h"
 #include "network/ops/families.h"
 #include "network/ops/gemm.h"
+#include "network/ops/quantised.h"
 #include "network/ops/windows.h"
 
 namespace dws::network {
@@ -66,20 +66,52 @@ struct Convolution {
   }
 };
 
-void conv(Context& c) {
+Array& convolve(Context& c) {
   const Array &x = c.in(0), &w = c.in(1);
   c.require(x.real() && w.real(), "expected floating point numbers");
   const Convolution convolution(c, x, w);
   Array& y = c.make(0, x.type, convolution.dims);
   if (c.has(2))
     c.require(c.in(2).real() && c.in(2).size() == convolution.filters, "bias: one number a filter");
-  if (!c.computing()) return;
+  if (!c.computing()) return y;
   convolution.check_room(c);
   convolution.run(x.reals.data(), w.reals.data(), y.reals.data());
-  if (!c.has(2)) return;
+  if (!c.has(2)) return y;
   const auto places = static_cast<size_t>(product_of(convolution.win.out)),
              filters = static_cast<size_t>(convolution.filters);
   for (size_t i = 0; i < y.reals.size(); ++i) y.reals[i] += c.in(2).reals[i / places % filters];
+  return y;
+}
+void conv(Context& c) {
+  convolve(c);
+}
+// A convolution, a second term and an activation in one (com.microsoft).
+void fused_conv(Context& c) {
+  Array& y = convolve(c);
+  if (c.has(3) && c.in(3).dims != y.dims) c.fail("the second term has another shape than the output");
+  const std::string f = c.node().attr_string("activation", "");
+  const OnnxAttribute* given = c.node().find("activation_params", OnnxAttribute::Kind::floats);
+  const auto parameter = [&](size_t i, double otherwise) {
+    return given && i < given->floats.size() ? given->floats[i] : otherwise;
+  };
+  const double a = parameter(0, f == "LeakyRelu"     ? 0.01
+                                : f == "HardSigmoid" ? 0.2
+                                                     : 0),
+               b = parameter(1, 0.5);
+  c.require(f.empty() || f == "Relu" || f == "Tanh" || f == "Sigmoid" || f == "LeakyRelu" ||
+                f == "HardSigmoid" || (f == "Clip" && given && given->floats.size() == 2),
+            "activation: no such");
+  if (!c.computing()) return;
+  for (size_t i = 0; i < y.reals.size(); ++i) {
+    double& v = y.reals[i];
+    if (c.has(3)) v += c.in(3).reals[i];
+    if (f == "Relu") v = std::max(v, 0.0);
+    if (f == "Tanh") v = std::tanh(v);
+    if (f == "Sigmoid") v = 1 / (1 + std::exp(-v));
+    if (f == "LeakyRelu" && v < 0) v *= a;
+    if (f == "HardSigmoid") v = std::clamp(a * v + b, 0.0, 1.0);
+    if (f == "Clip") v = std::min(std::max(v, a), b);
+  }
 }
 
 // Less the zero points; those of the weight may be one a filter.
@@ -103,6 +135,37 @@ void conv_integer(Context& c) {
       b[i] -= static_cast<double>(c.in(3).ints[c.in(3).size() == 1 ? 0 : i / each]);
   convolution.run(a.data(), b.data(), sums.data());
   for (size_t i = 0; i < sums.size(); ++i) y.ints[i] = wrap_to(OnnxType::i32, static_cast<int64_t>(sums[i]));
+}
+
+// All quantised; the weight by one scale or one a filter, the bias as 32-bit integers. Inputs: x, its scale and zero point, w
+// and its, y's, the bias.
+void qlinear_conv(Context& c) {
+  const Array &x = c.in(0), &w = c.in(3), &scales = c.in(4), &zeros = c.in(5);
+  c.require(!x.real() && !w.real(), "expected integers");
+  const Convolution convolution(c, x, w);
+  for (const int i : {1, 6}) c.require(c.in(i).real() && c.in(i).size() == 1, "a scale does not fit");
+  for (const int i : {2, 7}) c.require(!c.in(i).real() && c.in(i).size() == 1, "a zero point does not fit");
+  c.require(scales.real() && (scales.size() == 1 || scales.size() == convolution.filters) && !zeros.real() &&
+                zeros.size() == scales.size(),
+            "the weight's scale or zero point does not fit");
+  if (c.has(8))
+    c.require(!c.in(8).real() && c.in(8).size() == convolution.filters, "bias: one number a filter");
+  Array& y = c.make(0, c.in(7).type, convolution.dims);
+  if (!c.computing()) return;
+  convolution.check_room(c);
+  const auto filters = static_cast<size_t>(std::max<int64_t>(convolution.filters, 1));
+  const auto of = [&](size_t filter) { return scales.size() == 1 ? 0 : filter; };
+  std::vector<double> a(x.ints.begin(), x.ints.end()), b(w.ints.begin(), w.ints.end()), sums(y.ints.size());
+  for (double& v : a) v -= static_cast<double>(c.in(2).ints[0]);
+  for (size_t i = 0; i < b.size(); ++i) b[i] -= static_cast<double>(zeros.ints[of(i / (b.size() / filters))]);
+  convolution.run(a.data(), b.data(), sums.data());
+  const auto places = static_cast<size_t>(product_of(convolution.win.out));
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const size_t filter = i / places % filters;
+    if (c.has(8)) sums[i] += static_cast<double>(c.in(8).ints[filter]);
+    const double scale = c.in(1).reals[0] * scales.reals[of(filter)];
+    y.ints[i] = quantised(c.in(6).type, scale * sums[i], c.in(6).reals[0], c.in(7).ints[0], bounds(y.type));
+  }
 }
 
 // The transpose of a convolution from y to x: every input number is spread over its window.
@@ -147,95 +210,12 @@ void conv_transpose(Context& c) {
       y.reals[i] += c.in(2).reals[i / static_cast<size_t>(out_places) % static_cast<size_t>(filters)];
 }
 
-std::vector<int64_t> kernel_shape(const Context& c) {
-  const auto kernel = c.node().attr_ints("kernel_shape");
-  if (!kernel || kernel->empty()) c.fail("kernel_shape is missing");
-  return *kernel;
-}
-// fold(numbers of a window in the picture, how many places the window has with padding)
-template <class Fold>
-void pool(Context& c, const Fold& fold) {
-  const Array& x = c.in(0);
-  c.require(x.real() && x.rank() >= 3, "expected (N, C, ...) of floating point numbers");
-  const Windows win = windows(c, x.dims, kernel_shape(c), c.node().attr_int("ceil_mode", 0) != 0);
-  std::vector<int64_t> dims = {x.dims[0], x.dims[1]};
-  dims.insert(dims.end(), win.out.begin(), win.out.end());
-  Array& y = c.make(0, x.type, dims);
-  if (!c.computing()) return;
-  const int64_t places = product_of(win.out), kernel = product_of(win.kernel), in_places = product_of(win.in);
-  const std::vector<int64_t> from = win.table();
-  const std::vector<int64_t> padded = win.padded_counts();
-  parallel_for(x.dims[0] * x.dims[1], [&](int64_t plane) {
-    const double* in = x.reals.data() + plane * in_places;
-    std::vector<double> window;
-    for (int64_t p = 0; p < places; ++p) {
-      window.clear();
-      for (int64_t k = 0; k < kernel; ++k)
-        if (const int64_t at = from[static_cast<size_t>(k * places + p)]; at >= 0) window.push_back(in[at]);
-      y.reals[static_cast<size_t>(plane * places + p)] = fold(window, padded[static_cast<size_t>(p)]);
-    }
-  });
-}
-void max_pool(Context& c) {
-  if (c.wants(1)) c.fail(ErrorKind::mismatch, "indices of maxima cannot be run");
-  pool(c, [](const std::vector<double>& w, int64_t) {
-    double top = -std::numeric_limits<double>::infinity();
-    for (const double v : w) top = std::max(top, v);
-    return top;
-  });
-}
-void average_pool(Context& c) {
-  const bool with_padding = c.node().attr_int("count_include_pad", 0) != 0;
-  pool(c, [&](const std::vector<double>& w, int64_t padded) {
-    double sum = 0;
-    for (const double v : w) sum += v;
-    const auto n = with_padding ? padded : static_cast<int64_t>(w.size());
-    return n > 0 ? sum / static_cast<double>(n) : 0;
-  });
-}
-void lp_pool(Context& c) {
-  const auto p = static_cast<double>(c.node().attr_int("p", 2));
-  c.require(p > 0, "p is at least 1");
-  pool(c, [&](const std::vector<double>& w, int64_t) {
-    double sum = 0;
-    for (const double v : w) sum += std::pow(std::abs(v), p);
-    return std::pow(sum, 1 / p);
-  });
-}
-// fold(first, count)
-template <class Fold>
-void global(Context& c, const Fold& fold) {
-  const Array& x = c.in(0);
-  c.require(x.real() && x.rank() >= 2, "expected (N, C, ...) of floating point numbers");
-  std::vector<int64_t> dims(x.dims.size(), 1);
-  dims[0] = x.dims[0];
-  dims[1] = x.dims[1];
-  Array& y = c.make(0, x.type, dims);
-  if (!c.computing() || y.size() == 0) return;
-  const int64_t n = x.size() / y.size();
-  c.require(n > 0, "no places to pool");
-  for (int64_t i = 0; i < y.size(); ++i) y.reals[static_cast<size_t>(i)] = fold(x.reals.data() + i * n, n);
-}
-void global_average(Context& c) {
-  global(c, [](const double* x, int64_t n) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += x[i];
-    return sum / static_cast<double>(n);
-  });
-}
-void global_max(Context& c) {
-  global(c, [](const double* x, int64_t n) { return *std::max_element(x, x + n); });
-}
-
 constexpr OperatorRow kRows[] = {
     {"Conv", conv},
     {"ConvInteger", conv_integer},
+    {"QLinearConv", qlinear_conv},
+    {"FusedConv", fused_conv, "com.microsoft"},
     {"ConvTranspose", conv_transpose},
-    {"MaxPool", max_pool},
-    {"AveragePool", average_pool},
-    {"LpPool", lp_pool},
-    {"GlobalAveragePool", global_average},
-    {"GlobalMaxPool", global_max},
 };
 
 }  // namespace

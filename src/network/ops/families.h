@@ -26,5 +26,14 @@ std::span<const OperatorRow> recurrent_operators();
 std::span<const OperatorRow> quantise_operators();
 std::span<const OperatorRow> control_operators();
 std::span<const OperatorRow> resize_operators();
+std::span<const OperatorRow> pooling_operators();
+std::span<const OperatorRow> lookup_operators();
+std::span<const OperatorRow> selection_operators();
+std::span<const OperatorRow> detection_operators();
+std::span<const OperatorRow> signal_operators();
+std::span<const OperatorRow> loss_operators();
+std::span<const OperatorRow> attention_operators();
+std::span<const OperatorRow> rotary_operators();
+std::span<const OperatorRow> block_quantised_operators();
 
 }  // namespace dws::network

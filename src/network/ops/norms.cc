@@ -203,6 +203,27 @@ void lrn(Context& c) {
       }
 }
 
+// (x - mean) / (deviation + 1e-9) over the named axes, as the standard's function has it.
+void mean_variance(Context& c) {
+  const Array& x = c.in(0);
+  c.require(x.real(), "expected floating point numbers");
+  std::vector<int64_t> kept = x.dims;
+  for (const int64_t a : c.node().attr_ints("axes").value_or(std::vector<int64_t>{0, 2, 3}))
+    kept[static_cast<size_t>(c.axis(a, x.rank()))] = 1;
+  Array& y = c.make(0, x.type, x.dims);
+  if (!c.computing() || x.size() == 0) return;
+  const auto sets = static_cast<size_t>(elements(kept));
+  const double count = static_cast<double>(x.size()) / static_cast<double>(sets);
+  std::vector<double> mean(sets), square(sets);
+  const auto each = [&](const auto& visit) {
+    Stretched at(kept, x.dims);
+    for (size_t i = 0; i < x.reals.size(); ++i, at.next()) visit(i, static_cast<size_t>(at.at()));
+  };
+  each([&](size_t i, size_t s) { mean[s] += x.reals[i] / count; });
+  each([&](size_t i, size_t s) { square[s] += (x.reals[i] - mean[s]) * (x.reals[i] - mean[s]) / count; });
+  each([&](size_t i, size_t s) { y.reals[i] = (x.reals[i] - mean[s]) / (std::sqrt(square[s]) + 1e-9); });
+}
+
 constexpr OperatorRow kRows[] = {
     {"BatchNormalization", batch_normalization},
     {"InstanceNormalization", instance_normalization},
@@ -214,6 +235,7 @@ constexpr OperatorRow kRows[] = {
     {"SkipLayerNormalization", skip_layer_normalization, "com.microsoft"},
     {"SkipSimplifiedLayerNormalization", skip_rms_normalization, "com.microsoft"},
     {"LRN", lrn},
+    {"MeanVarianceNormalization", mean_variance},
 };
 
 }  // namespace

@@ -14,9 +14,12 @@ const Table& table() {
   static const Table all = [] {
     Table t;
     for (const auto family :
-         {elementwise_operators(), broadcast_operators(), product_operators(), convolution_operators(),
-          norm_operators(), reduction_operators(), movement_operators(), cut_operators(),
-          recurrent_operators(), quantise_operators(), control_operators(), resize_operators()})
+         {elementwise_operators(),    broadcast_operators(), product_operators(),   convolution_operators(),
+          norm_operators(),           reduction_operators(), movement_operators(),  cut_operators(),
+          recurrent_operators(),      quantise_operators(),  control_operators(),   resize_operators(),
+          pooling_operators(),        lookup_operators(),    selection_operators(), detection_operators(),
+          signal_operators(),         loss_operators(),      attention_operators(), rotary_operators(),
+          block_quantised_operators()})
       for (const OperatorRow& row : family) t.emplace(std::pair{row.domain, row.op}, row.run);
     return t;
   }();

@@ -1,5 +1,6 @@
 // MatMul, Gemm, Einsum.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -161,10 +162,41 @@ void einsum(Context& c) {
   }
 }
 
+// Of square matrices, by elimination with the largest pivot.
+void determinant(Context& c) {
+  const Array& x = c.in(0);
+  c.require(x.real() && x.rank() >= 2 && x.dims.back() == x.dims[x.dims.size() - 2],
+            "expected square matrices of floating point numbers");
+  const int64_t n = x.dims.back();
+  Array& y = c.make(0, x.type, {x.dims.begin(), x.dims.end() - 2});
+  if (!c.computing()) return;
+  for (int64_t i = 0; i < y.size(); ++i) {
+    std::vector<double> m(x.reals.begin() + i * n * n, x.reals.begin() + (i + 1) * n * n);
+    const auto at = [&](int64_t r, int64_t k) -> double& { return m[static_cast<size_t>(r * n + k)]; };
+    double product = 1;
+    for (int64_t k = 0; k < n && product != 0; ++k) {
+      int64_t best = k;
+      for (int64_t r = k + 1; r < n; ++r)
+        if (std::abs(at(r, k)) > std::abs(at(best, k))) best = r;
+      if (best != k) {
+        for (int64_t col = 0; col < n; ++col) std::swap(at(k, col), at(best, col));
+        product = -product;
+      }
+      product *= at(k, k);
+      for (int64_t r = k + 1; r < n && product != 0; ++r) {
+        const double factor = at(r, k) / at(k, k);
+        for (int64_t col = k; col < n; ++col) at(r, col) -= factor * at(k, col);
+      }
+    }
+    y.reals[static_cast<size_t>(i)] = product;
+  }
+}
+
 constexpr OperatorRow kRows[] = {
     {"MatMul", matmul},
     {"Gemm", gemm},
     {"Einsum", einsum},
+    {"Det", determinant},
     {"FusedMatMul", fused_matmul, "com.microsoft"},
 };
 

@@ -5,13 +5,10 @@
 #include "core/text.h"
 #include "network/ops/broadcast.h"
 #include "network/ops/families.h"
+#include "network/ops/quantised.h"
 
 namespace dws::network {
-namespace {
 
-struct Bounds {
-  int64_t low, high;
-};
 Bounds bounds(OnnxType type) {
   const int bits = onnx_type_bits(type);
   const bool is_signed = type == OnnxType::i8 || type == OnnxType::i16 || type == OnnxType::i32 ||
@@ -19,6 +16,13 @@ Bounds bounds(OnnxType type) {
   if (is_signed) return {-(int64_t{1} << (bits - 1)), (int64_t{1} << (bits - 1)) - 1};
   return {0, (int64_t{1} << bits) - 1};
 }
+int64_t quantised(OnnxType type, double x, double scale, int64_t zero, Bounds b) {
+  const double v = std::nearbyint(round_to(type, x / scale)) + static_cast<double>(zero);
+  return static_cast<int64_t>(
+      std::clamp(v == v ? v : 0.0, static_cast<double>(b.low), static_cast<double>(b.high)));
+}
+
+namespace {
 
 // Which scale a number has: one for all, one along an axis, or one for a block along it.
 class Scales {
@@ -68,12 +72,6 @@ void dequantize_linear(Context& c) {
     y.reals[static_cast<size_t>(i)] =
         static_cast<double>(x.ints[static_cast<size_t>(i)] - zero_at(c, 2, s)) * scale.reals[s];
   }
-}
-// Where a quotient falls between two integers is decided in the type of the numbers, as the standard has it.
-int64_t quantised(OnnxType type, double x, double scale, int64_t zero, Bounds b) {
-  const double v = std::nearbyint(round_to(type, x / scale)) + static_cast<double>(zero);
-  return static_cast<int64_t>(
-      std::clamp(v == v ? v : 0.0, static_cast<double>(b.low), static_cast<double>(b.high)));
 }
 void quantize_linear(Context& c) {
   const Array &x = c.in(0), &scale = c.in(1);
@@ -142,11 +140,72 @@ void matmul_integer(Context& c) {
       }
 }
 
+// One scale and zero point for all, or one for each item of an axis of `size`.
+struct Affine {
+  const Array &scale, &zero;
+  Affine(const Context& c, int scale_input, int zero_input, int64_t size)
+      : scale(c.in(scale_input)), zero(c.in(zero_input)) {
+    c.require(scale.real() && !zero.real() && zero.size() == scale.size() &&
+                  (scale.size() == 1 || scale.size() == size),
+              "a scale or zero point does not fit");
+  }
+  double value(int64_t q, int64_t item) const {
+    const auto at = static_cast<size_t>(scale.size() == 1 ? 0 : item);
+    return scale.reals[at] * static_cast<double>(q - zero.ints[at]);
+  }
+};
+// y (.., m, n) = a (.., m, k) b (.., k, n), all quantised. Inputs: a, its scale and zero point, b and its, y's.
+void qlinear_matmul(Context& c) {
+  const Array &a = c.in(0), &b = c.in(3);
+  c.require(!a.real() && !b.real() && a.rank() >= 2 && b.rank() >= 2, "expected two matrices of integers");
+  const int64_t m = a.dims[a.dims.size() - 2], k = a.dims.back(), n = b.dims.back();
+  c.require(b.dims[b.dims.size() - 2] == k, "the shapes do not fit");
+  const std::vector<int64_t> batch_a(a.dims.begin(), a.dims.end() - 2),
+      batch_b(b.dims.begin(), b.dims.end() - 2);
+  const std::vector<int64_t> batch = broadcast_dims(c, batch_a, batch_b);
+  std::vector<int64_t> dims = batch;
+  dims.insert(dims.end(), {m, n});
+  const Affine of_a(c, 1, 2, m), of_b(c, 4, 5, n), of_y(c, 6, 7, 1);
+  Array& y = c.make(0, of_y.zero.type, dims);
+  if (!c.computing()) return;
+  const Bounds limits = bounds(y.type);
+  Stretched p(batch_a, batch), q(batch_b, batch);
+  size_t to = 0;
+  for (int64_t i = 0; i < elements(batch); ++i, p.next(), q.next())
+    for (int64_t r = 0; r < m; ++r)
+      for (int64_t col = 0; col < n; ++col) {
+        double sum = 0;
+        for (int64_t t = 0; t < k; ++t)
+          sum += of_a.value(a.ints[static_cast<size_t>((p.at() * m + r) * k + t)], r) *
+                 of_b.value(b.ints[static_cast<size_t>((q.at() * k + t) * n + col)], col);
+        y.ints[to++] = quantised(of_y.scale.type, sum, of_y.scale.reals[0], of_y.zero.ints[0], limits);
+      }
+}
+// c = a + b or a b, each with a scale and zero point of its own (com.microsoft).
+template <auto f>
+void qlinear_binary(Context& c) {
+  const Array &a = c.in(0), &b = c.in(3);
+  c.require(!a.real() && !b.real(), "expected integers");
+  const Affine of_a(c, 1, 2, 1), of_b(c, 4, 5, 1), of_y(c, 6, 7, 1);
+  Array& y = c.make(0, a.type, broadcast_dims(c, a.dims, b.dims));
+  if (!c.computing()) return;
+  const Bounds limits = bounds(y.type);
+  Stretched p(a.dims, y.dims), q(b.dims, y.dims);
+  for (size_t i = 0; i < y.ints.size(); ++i, p.next(), q.next())
+    y.ints[i] = quantised(of_y.scale.type,
+                          f(of_a.value(a.ints[static_cast<size_t>(p.at())], 0),
+                            of_b.value(b.ints[static_cast<size_t>(q.at())], 0)),
+                          of_y.scale.reals[0], of_y.zero.ints[0], limits);
+}
+
 constexpr OperatorRow kRows[] = {
     {"DequantizeLinear", dequantize_linear},
     {"QuantizeLinear", quantize_linear},
     {"DynamicQuantizeLinear", dynamic_quantize_linear},
     {"MatMulInteger", matmul_integer},
+    {"QLinearMatMul", qlinear_matmul},
+    {"QLinearAdd", qlinear_binary<[](double a, double b) { return a + b; }>, "com.microsoft"},
+    {"QLinearMul", qlinear_binary<[](double a, double b) { return a * b; }>, "com.microsoft"},
 };
 
 }  // namespace

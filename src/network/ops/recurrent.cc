@@ -268,7 +268,47 @@ void lstm(Context& c) {
   }
 }
 
-constexpr OperatorRow kRows[] = {{"RNN", rnn}, {"GRU", gru}, {"LSTM", lstm}};
+// Weights of 8 bits, (D, I, 4 H) and (D, H, 4 H), a scale and zero point for each direction or each of its columns, inputs 8 to 11
+// (com.microsoft). Run as the LSTM of the numbers they stand for: what a runtime loses by quantising inputs on the way is not.
+ArrayPtr dequantised(const Context& c, int weight, int scale_input, OnnxType type) {
+  const Array &q = c.in(weight), &scale = c.in(scale_input), &zero = c.in(scale_input + 1);
+  c.require(!q.real() && q.rank() == 3 && scale.real() && !zero.real(),
+            "expected integers of three axes and a scale");
+  const int64_t D = q.dims[0], rows = q.dims[1], columns = q.dims[2];
+  for (const Array* a : {&scale, &zero})
+    c.require(a->size() == D || a->size() == D * columns, "a scale or zero point does not fit");
+  auto w = std::make_shared<Array>(Array{.type = type, .dims = {D, columns, rows}});
+  if (!q.known() || !scale.known() || !zero.known()) return w;
+  w->reals.resize(static_cast<size_t>(q.size()));
+  const auto of = [&](const Array& a, int64_t d, int64_t k) {
+    return static_cast<size_t>(a.size() == D ? d : d * columns + k);
+  };
+  for (int64_t d = 0; d < D; ++d)
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t k = 0; k < columns; ++k)
+        w->reals[static_cast<size_t>((d * columns + k) * rows + r)] =
+            scale.reals[of(scale, d, k)] *
+            static_cast<double>(q.ints[static_cast<size_t>((d * rows + r) * columns + k)] -
+                                zero.ints[of(zero, d, k)]);
+  return w;
+}
+void dynamic_quantize_lstm(Context& c) {
+  std::vector<ArrayPtr> inputs;
+  for (int i = 0; i < 8; ++i) inputs.push_back(c.in_ptr(i));
+  const OnnxType type = c.in(0).type;
+  inputs[1] = dequantised(c, 1, 8, type);
+  inputs[2] = dequantised(c, 2, 10, type);
+  Context plain = c.with_inputs(std::move(inputs));
+  lstm(plain);
+  std::vector<ArrayPtr> outputs = plain.take_outputs();
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (outputs[i]) c.pass(static_cast<int>(i), std::move(outputs[i]));
+}
+
+constexpr OperatorRow kRows[] = {{"RNN", rnn},
+                                 {"GRU", gru},
+                                 {"LSTM", lstm},
+                                 {"DynamicQuantizeLSTM", dynamic_quantize_lstm, "com.microsoft"}};
 
 }  // namespace
 

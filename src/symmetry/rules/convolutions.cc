@@ -24,6 +24,7 @@ void convolution(Discovery& d, const Node& node, int input, int weight, int bias
   pin_from(d, node, x, 2);
   pin_from(d, node, w, 2);
   const int64_t groups = node.attr_int("group", 1);
+  d.contract(w[1], {x[0], w[0]});
   if (groups == 1) {
     d.unify(node, x[1], w[1]);
   } else {
@@ -45,6 +46,29 @@ void conv_integer(Discovery& d, const Node& node) {
   convolution(d, node, node.inputs[0], node.inputs[1], kNone);
 }
 
+// One scale and zero point for all, or one a filter.
+void qlinear_conv(Discovery& d, const Node& node) {
+  if (d.input(node, 7) == kNone) return d.pin_all(node);
+  const FactorId filters = d.axis(node.inputs[3], 0);
+  for (const size_t i : {4, 5}) {
+    const int value = d.input(node, i);
+    if (d.rank(value) == 1 && d.dims(value)[0] == d.factors.size(filters))
+      d.unify(node, d.axis(value, 0), filters);
+    else
+      d.pin_value(value, d.why(node));
+  }
+  convolution(d, node, node.inputs[0], node.inputs[3], d.input(node, 8));
+}
+// A convolution, a second term and an activation in one: what it is divided into would say the same.
+void fused_conv(Discovery& d, const Node& node) {
+  convolution(d, node, node.inputs[0], node.inputs[1], d.input(node, 2));
+  const int y = d.output(node, 0), z = d.input(node, 3);
+  if (z == kNone) return;
+  if (!d.known(y) || d.dims(y) != d.dims(z)) return d.pin_all(node);
+  const Axes out = d.axes(y), term = d.axes(z);
+  for (size_t a = 0; a < out.size(); ++a) d.unify(node, out[a], term[a]);
+}
+
 void conv_transpose(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]), w = d.axes(node.inputs[1]);
   if (x.size() < 3 || w.size() != x.size()) return d.pin_all(node);
@@ -52,6 +76,7 @@ void conv_transpose(Discovery& d, const Node& node) {
   pin_from(d, node, w, 2);
   d.unify(node, x[1], w[0]);
   FactorId out = w[1];
+  if (node.attr_int("group", 1) == 1) d.contract(x[1], {x[0], w[1]});
   if (const int64_t groups = node.attr_int("group", 1); groups != 1) {
     const auto in = d.factors.divide(w[0], groups);
     if (!in) return d.pin_all(node);
@@ -95,9 +120,22 @@ void grid_sample(Discovery& d, const Node& node) {
   d.pin(node, x[0]);
   d.make(node, d.output(node, 0), with_places(d, node, x[0], x[1]));
 }
+// (N, C, H, W) at regions (R, 4) of numbered pictures: (R, C, h, w).
+void roi_align(Discovery& d, const Node& node) {
+  const Axes x = d.axes(node.inputs[0]);
+  const int y = d.output(node, 0);
+  if (x.size() != 4 || node.inputs.size() != 3 || !d.known(y)) return d.pin_all(node);
+  d.pin(node, x[0]);
+  pin_from(d, node, x, 2);
+  for (const size_t i : {1, 2}) d.pin_value(node.inputs[i], d.why(node));
+  d.make(node, y, with_places(d, node, d.pinned(node, d.dims(y)[0]), x[1]));
+}
 
 constexpr RuleRow kRows[] = {
     {"Conv", conv},
+    {"QLinearConv", qlinear_conv},
+    {"FusedConv", fused_conv, "com.microsoft"},
+    {"RoiAlign", roi_align},
     {"ConvInteger", conv_integer},
     {"ConvTranspose", conv_transpose},
     {"MaxPool", pool},

@@ -114,6 +114,60 @@ void gather(Discovery& d, const Node& node) {
   d.make(node, d.output(node, 0), out);
 }
 
+// An index names an item along `depth` axes after the batch: those are looked up in, what lies behind goes through.
+void gather_nd(Discovery& d, const Node& node) {
+  const Axes x = d.axes(node.inputs[0]);
+  const int indices = d.input(node, 1), y = d.output(node, 0);
+  if (indices == kNone || d.rank(indices) < 1 || !d.known(y)) return d.pin_all(node);
+  const int64_t named = node.attr_int("batch_dims", 0) + d.dims(indices).back();
+  const size_t places = d.dims(indices).size() - 1;
+  if (named < 0 || named > static_cast<int64_t>(x.size())) return d.pin_all(node);
+  d.pin_value(indices, d.why(node));
+  Axes out;
+  for (size_t a = 0; a < places; ++a) out.push_back(d.pinned(node, d.dims(indices)[a]));
+  for (size_t a = 0; a < x.size(); ++a)
+    if (static_cast<int64_t>(a) < named)
+      d.pin(node, x[a]);
+    else
+      out.push_back(x[a]);
+  d.make(node, y, out);
+}
+// Slices put in at places, or added to them: their axes are the input's.
+void scatter_nd(Discovery& d, const Node& node) {
+  const Axes x = d.axes(node.inputs[0]);
+  const int indices = d.input(node, 1), updates = d.input(node, 2);
+  if (indices == kNone || updates == kNone || d.rank(indices) < 1) return d.pin_all(node);
+  const int64_t depth = d.dims(indices).back();
+  const Axes put = d.axes(updates);
+  const size_t places = d.dims(indices).size() - 1;
+  if (depth < 1 || depth > static_cast<int64_t>(x.size()) ||
+      put.size() != places + x.size() - static_cast<size_t>(depth))
+    return d.pin_all(node);
+  d.pin_value(indices, d.why(node));
+  for (size_t a = 0; a < places; ++a) d.pin(node, put[a]);
+  for (size_t a = 0; a < x.size(); ++a)
+    if (static_cast<int64_t>(a) < depth)
+      d.pin(node, x[a]);
+    else
+      d.unify(node, x[a], put[places + a - static_cast<size_t>(depth)]);
+  d.make(node, d.output(node, 0), x);
+}
+// Along the axis of a sequence, which has another order behind; the sequences have lengths of their own.
+void reverse_sequence(Discovery& d, const Node& node) {
+  Axes x = d.axes(node.inputs[0]);
+  const auto rank = static_cast<int>(x.size());
+  const auto batch = axis_of(node.attr_int("batch_axis", 1), rank),
+             time = axis_of(node.attr_int("time_axis", 0), rank);
+  if (!batch || !time) return d.pin_all(node);
+  if (const int lengths = d.input(node, 1); lengths != kNone) d.pin_value(lengths, d.why(node));
+  for (const int axis : {*batch, *time}) {
+    FactorId& f = x[static_cast<size_t>(axis)];
+    d.pin(node, f);
+    f = d.pinned(node, d.factors.size(f));
+  }
+  d.make(node, d.output(node, 0), x);
+}
+
 // Items that are all alike are put before and behind: they may take any order among themselves.
 void pad(Discovery& d, const Node& node) {
   const int y = d.output(node, 0);
@@ -138,7 +192,14 @@ void pad(Discovery& d, const Node& node) {
 }
 
 constexpr RuleRow kRows[] = {
-    {"Concat", concat}, {"Split", split}, {"Slice", slice}, {"Gather", gather}, {"Pad", pad},
+    {"Concat", concat},
+    {"Split", split},
+    {"Slice", slice},
+    {"Gather", gather},
+    {"Pad", pad},
+    {"GatherND", gather_nd},
+    {"ScatterND", scatter_nd},
+    {"ReverseSequence", reverse_sequence},
 };
 
 }  // namespace

@@ -24,6 +24,7 @@ std::span<const RuleRow> reduction_rules();
 std::span<const RuleRow> recurrent_rules();
 std::span<const RuleRow> quantise_rules();
 std::span<const RuleRow> control_rules();
+std::span<const RuleRow> attention_rules();
 
 // Shared by rules.
 // The axes of all inputs stretched to one shape and joined (numpy's broadcasting), from input `first` on.

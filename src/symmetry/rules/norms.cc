@@ -87,6 +87,19 @@ void softmax(Discovery& d, const Node& node) {
   d.mix(node.inputs[0], node.version < 13 ? range(*axis, rank) : std::vector<int>{*axis});
   d.make(node, d.output(node, 0), x);
 }
+// The first of the largest: an order is looked at where some are equal.
+void hardmax(Discovery& d, const Node& node) {
+  Axes x = d.axes(node.inputs[0]);
+  const auto rank = static_cast<int>(x.size());
+  const auto axis = axis_of(node.attr_int("axis", node.version < 13 ? 1 : -1), rank);
+  if (!axis) return d.pin_all(node);
+  for (const int a : node.version < 13 ? range(*axis, rank) : std::vector<int>{*axis}) {
+    FactorId& f = x[static_cast<size_t>(a)];
+    d.pin(node, f);
+    f = d.pinned(node, d.factors.size(f));
+  }
+  d.make(node, d.output(node, 0), x);
+}
 void lp_norm(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
   const auto axis = axis_of(node.attr_int("axis", -1), static_cast<int>(x.size()));
@@ -126,7 +139,7 @@ constexpr RuleRow kRows[] = {
     {"GroupNormalization", group_norm},
     {"Softmax", softmax},
     {"LogSoftmax", softmax},
-    {"Hardmax", softmax},
+    {"Hardmax", hardmax},
     {"LpNormalization", lp_norm},
     {"MeanVarianceNormalization", mean_variance},
     {"LRN", lrn},

@@ -40,6 +40,7 @@ void product(Discovery& d, const Node& node, Axes a, Axes b) {
   Axes out = batch_axes(d, node, {a.begin(), a.end() - 2}, {b.begin(), b.end() - 2});
   if (!vector_a) out.push_back(a[a.size() - 2]);
   if (!vector_b) out.push_back(b.back());
+  d.contract(a.back(), out);
   d.make(node, d.output(node, 0), out);
 }
 void matmul(Discovery& d, const Node& node) {
@@ -70,6 +71,17 @@ void matmul_integer(Discovery& d, const Node& node) {
   product(d, node, a, b);
 }
 
+// Inputs a, its scale and zero point, b and its, the output's.
+void qlinear_matmul(Discovery& d, const Node& node) {
+  if (node.inputs.size() < 8 || node.inputs[3] == kNone) return d.pin_all(node);
+  const Axes a = d.axes(node.inputs[0]), b = d.axes(node.inputs[3]);
+  if (a.size() < 2 || b.size() < 2) return d.pin_all(node);
+  for (const size_t i : {1, 2}) along(d, node, i, a[a.size() - 2]);
+  for (const size_t i : {4, 5}) along(d, node, i, b.back());
+  for (const size_t i : {6, 7}) d.pin_value(node.inputs[i], d.why(node));
+  product(d, node, a, b);
+}
+
 void gemm(Discovery& d, const Node& node) {
   Axes a = d.axes(node.inputs[0]), b = d.axes(node.inputs[1]);
   if (a.size() != 2 || b.size() != 2) return d.pin_all(node);
@@ -77,11 +89,58 @@ void gemm(Discovery& d, const Node& node) {
   if (node.attr_int("transB", 0)) std::swap(b[0], b[1]);
   d.unify(node, a[1], b[0]);
   const Axes out = {a[0], b[1]};
+  d.contract(a[1], out);
   if (const int c = d.input(node, 2); c != kNone) {
     const Axes bias = d.axes(c);
     for (size_t k = 0; k < bias.size() && k < 2; ++k)
       d.unify_stretched(node, out[1 - k], bias[bias.size() - 1 - k]);
   }
+  d.make(node, d.output(node, 0), out);
+}
+
+// x (.., K), W's bytes (N, blocks, bytes), scales and zero points a row of blocks for each of N, bias (N): the numbers of a block
+// stay, blocks move with what is theirs where each has bytes of its own.
+void matmul_nbits(Discovery& d, const Node& node) {
+  const Axes x = d.axes(node.inputs[0]);
+  const int w = d.input(node, 1), scales = d.input(node, 2), zeros = d.input(node, 3),
+            bias = d.input(node, 5);
+  if (w == kNone || scales == kNone || d.rank(w) != 3 || x.empty() || d.input(node, 4) != kNone)
+    return d.pin_all(node);
+  const Axes bytes = d.axes(w);
+  const FactorId rows = bytes[0], blocks = bytes[1];
+  const int64_t n = d.factors.size(rows), count = d.factors.size(blocks);
+  d.pin(node, bytes[2]);
+  const auto per_row = [&](int value, const FactorId* along) {
+    const Axes own = d.axes(value);
+    std::optional<std::pair<FactorId, FactorId>> halves;
+    if (own.size() == 2) halves = {own[0], own[1]};
+    if (own.size() == 1) halves = d.factors.divide(own[0], n);
+    if (!halves || d.factors.size(halves->first) != n) return d.pin_value(value, d.why(node));
+    d.unify(node, halves->first, rows);
+    if (along)
+      d.unify(node, halves->second, *along);
+    else
+      d.pin(node, halves->second);
+  };
+  const bool packed_zeros = zeros != kNone && !network::is_real(d.type(zeros));
+  per_row(scales, &blocks);
+  if (zeros != kNone) per_row(zeros, packed_zeros ? nullptr : &blocks);
+  if (packed_zeros && count > 1) d.pin(node, blocks);
+  if (bias != kNone && d.rank(bias) == 1) d.unify(node, rows, d.axis(bias, 0));
+  const auto summed = d.factors.size(x.back()) % std::max<int64_t>(count, 1) == 0 &&
+                              d.factors.size(x.back()) == count * node.attr_int("block_size", 0)
+                          ? d.factors.divide(x.back(), count)
+                          : std::nullopt;
+  if (summed) {
+    d.unify(node, summed->first, blocks);
+    d.pin(node, summed->second);
+  } else {
+    d.pin(node, x.back());
+    d.pin(node, blocks);
+  }
+  Axes out = x;
+  out.back() = rows;
+  d.contract(x.back(), out);
   d.make(node, d.output(node, 0), out);
 }
 
@@ -104,6 +163,8 @@ void einsum(Discovery& d, const Node& node) {
   }
   Axes out;
   for (const int label : equation.output) out.push_back(found.at(label));
+  for (const auto& [label, f] : found)
+    if (std::ranges::find(equation.output, label) == equation.output.end()) d.contract(f, out);
   d.make(node, d.output(node, 0), out);
 }
 
@@ -112,7 +173,9 @@ constexpr RuleRow kRows[] = {
     {"Gemm", gemm},
     {"Einsum", einsum},
     {"MatMulInteger", matmul_integer},
+    {"QLinearMatMul", qlinear_matmul},
     {"FusedMatMul", fused_matmul, "com.microsoft"},
+    {"MatMulNBits", matmul_nbits, "com.microsoft"},
 };
 
 }  // namespace

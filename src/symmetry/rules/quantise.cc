@@ -21,6 +21,26 @@ void per_axis(Discovery& d, const Node& node) {
   d.make(node, d.output(node, 0), x);
 }
 
+// Inputs a, its scale and zero point, b and its, the output's: one for all each.
+void quantised_binary(Discovery& d, const Node& node) {
+  if (node.inputs.size() < 7 || node.inputs[3] == kNone) return d.pin_all(node);
+  for (const size_t i : {1, 2, 4, 5, 6, 7})
+    if (const int value = d.input(node, i); value != kNone) d.pin_value(value, d.why(node));
+  const Axes a = d.axes(node.inputs[0]), b = d.axes(node.inputs[3]);
+  const bool longer = a.size() >= b.size();
+  Axes out = longer ? a : b;
+  const Axes& other = longer ? b : a;
+  for (size_t k = 0; k < other.size(); ++k) {
+    FactorId& f = out[out.size() - 1 - k];
+    const FactorId g = other[other.size() - 1 - k];
+    if (d.factors.size(f) == 1)
+      f = g;
+    else
+      d.unify_stretched(node, f, g);
+  }
+  d.make(node, d.output(node, 0), out);
+}
+
 // One scale for all, worked out from all numbers whatever their order.
 void dynamic(Discovery& d, const Node& node) {
   d.make(node, d.output(node, 0), d.axes(node.inputs[0]));
@@ -28,8 +48,11 @@ void dynamic(Discovery& d, const Node& node) {
     if (d.known(d.output(node, i))) d.axes(node.outputs[i]);
 }
 
-constexpr RuleRow kRows[] = {
-    {"QuantizeLinear", per_axis}, {"DequantizeLinear", per_axis}, {"DynamicQuantizeLinear", dynamic}};
+constexpr RuleRow kRows[] = {{"QuantizeLinear", per_axis},
+                             {"DequantizeLinear", per_axis},
+                             {"DynamicQuantizeLinear", dynamic},
+                             {"QLinearAdd", quantised_binary, "com.microsoft"},
+                             {"QLinearMul", quantised_binary, "com.microsoft"}};
 
 }  // namespace
 

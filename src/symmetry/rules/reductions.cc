@@ -11,7 +11,8 @@ void reduce(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
   auto axes = named_axes(d, node, 1, static_cast<int>(x.size()));
   if (!axes) return d.pin_all(node);
-  const bool nothing_named = !node.attr_ints("axes") && d.input(node, 1) == kNone;
+  const bool nothing_named = node.attr_ints("axes").value_or(std::vector<int64_t>{}).empty() &&
+                             (d.input(node, 1) == kNone || d.integers(node.inputs[1]).empty());
   if (nothing_named && node.attr_int("noop_with_empty_axes", 0)) return d.make(node, d.output(node, 0), x);
   std::vector<bool> gone(x.size());
   for (const int a : *axes) gone[static_cast<size_t>(a)] = true;
@@ -21,6 +22,8 @@ void reduce(Discovery& d, const Node& node) {
       out.push_back(x[a]);
     else if (node.attr_int("keepdims", 1))
       out.push_back(d.factors.leaf(1));
+  for (size_t a = 0; a < x.size(); ++a)
+    if (gone[a]) d.contract(x[a], out);
   d.make(node, d.output(node, 0), out);
 }
 

@@ -12,9 +12,9 @@ Rule find_rule(std::string_view domain, std::string_view op) noexcept {
   using Table = std::map<std::pair<std::string_view, std::string_view>, Rule>;
   static const Table table = [] {
     Table t;
-    for (const auto family :
-         {elementwise_rules(), product_rules(), convolution_rules(), norm_rules(), movement_rules(),
-          cut_rules(), reduction_rules(), recurrent_rules(), quantise_rules(), control_rules()})
+    for (const auto family : {elementwise_rules(), product_rules(), convolution_rules(), norm_rules(),
+                              movement_rules(), cut_rules(), reduction_rules(), recurrent_rules(),
+                              quantise_rules(), control_rules(), attention_rules()})
       for (const RuleRow& row : family) t.emplace(std::pair{row.domain, row.op}, row.rule);
     return t;
   }();

@@ -186,7 +186,7 @@ void reduce(Builder& b) {
   std::vector<int64_t> given;
   if (const auto attribute = b.node().attr_ints("axes"))
     given = *attribute;
-  else if (const auto one = b.node().find("axis"))
+  else if (const auto one = b.node().find("axis", OnnxAttribute::Kind::i))
     given = {one->i};
   else if (const network::ArrayPtr axes = b.numbers(1); axes && !axes->real())
     given = axes->ints;

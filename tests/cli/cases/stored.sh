@@ -63,6 +63,13 @@ grep -q 'shards: 3' about
 grep -q "taken_for: recipe 'llama' (heads 6, kv_heads 2)" about
 grep -q 'groups: 9' about
 "$dws" inspect "$stored/gpt2.safetensors" --json | grep -q '"graph":"not known: .*needs the size .heads'
+# A cache of models: links to files elsewhere.
+mkdir blobs cache
+for f in shards/*; do cp "$f" "blobs/$(basename "$f").blob"; ln -s "../blobs/$(basename "$f").blob" "cache/$(basename "$f")"; done
+fails 2 "symbolic link" "$dws" verify cache
+for verb in verify inspect symmetry; do "$dws" $verb cache --follow-symlinks -q >about; done
+"$dws" convert cache -o out.safetensors --follow-symlinks -q
+cmp out.safetensors canonical.safetensors
 sed -i 's/model-00003/..\/model-00003/' shards/model.safetensors.index.json
 fails 2 "names a folder" "$dws" inspect shards
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "found.h"
 #include "symmetry/element.h"
 #include "symmetry/verify.h"
 
@@ -34,18 +35,9 @@ TEST_P(NetworkSymmetry, HoldsAndIsAsLargeAsItShouldBe) {
   const Verdict verdict = verify(net, inputs, spec, {.trials = 3});
   EXPECT_TRUE(verdict.holds) << verdict.difference << ' ' << verdict.guilty;
   EXPECT_TRUE(verdict.control) << "leaving out a tensor makes no difference";
-  EXPECT_EQ(std::ranges::count_if(spec.groups, [](const NetworkGroup& g) { return !g.fixed; }),
-            GetParam().groups);
+  EXPECT_EQ(free_groups(spec), GetParam().groups);
   EXPECT_GE(spec.coverage(), GetParam().coverage);
-  std::string kinds;
-  const auto any = [&](const char* name, auto has) {
-    if (std::ranges::any_of(spec.groups, has)) kinds += (kinds.empty() ? "" : " ") + std::string(name);
-  };
-  any("scale", [](const NetworkGroup& g) { return !g.scales.empty(); });
-  any("sign", [](const NetworkGroup& g) { return !g.signs.empty(); });
-  any("phase", [](const NetworkGroup& g) { return !g.phases.empty(); });
-  any("nested", [](const NetworkGroup& g) { return g.by >= 0; });
-  EXPECT_EQ(kinds, GetParam().kinds);
+  EXPECT_EQ(kinds_of(spec), GetParam().kinds);
 }
 
 TEST_P(NetworkSymmetry, EachKindAlone) {
@@ -110,10 +102,35 @@ INSTANTIATE_TEST_SUITE_P(
         Expected{"encoder_pre_norm", 9, 0.95, "scale sign nested"},
         Expected{"encoder_post_norm", 9, 0.95, "scale sign nested"},
         Expected{"encoder_fused", 9, 0.95, "scale sign nested"},
-        Expected{"encoder_library", 4, 0.95, "nested"}, Expected{"decoder", 9, 0.95, "scale sign nested"},
-        Expected{"vit", 9, 0.95, "scale sign nested"}, Expected{"lstm", 2, 0.95, ""},
-        Expected{"gru", 2, 0.95, ""}, Expected{"lstm_bidirectional", 2, 0.95, ""}),
+        Expected{"encoder_library", 4, 0.95, "scale sign nested"},
+        Expected{"decoder", 9, 0.95, "scale sign nested"}, Expected{"vit", 9, 0.95, "scale sign nested"},
+        Expected{"lstm", 2, 0.95, ""}, Expected{"gru", 2, 0.95, ""},
+        Expected{"lstm_bidirectional", 2, 0.95, "nested"}),
     [](const auto& test) { return test.param.name; });
+
+// Queries and keys in one weight, one behind the other: along it the same leaf is multiplied in one place and divided in the next.
+TEST(NetworkScales, WithinHeadsOfPackedProjections) {
+  for (const std::string name : {"encoder_library", "encoder_fused", "vit"}) {
+    const network::Network net = network::from_onnx(std::make_shared<const Onnx>(
+        Onnx::open(std::string(DWS_TEST_DATA) + "/../models/" + name + ".onnx")));
+    const Spec spec = discover(net, network::input_shapes(net, {}));
+    int within = 0, divided = 0;
+    for (const NetworkGroup& g : spec.groups) {
+      if (g.by < 0) continue;
+      ++within;
+      EXPECT_EQ(g.scales.size(), 1u) << name << ' ' << g.name;
+      for (const Scaling& scaling : g.scales)
+        for (const Scaling::Part& a : scaling.parts)
+          for (const Scaling::Part& b : scaling.parts) {
+            const Member &x = g.members[static_cast<size_t>(a.member)],
+                         &y = g.members[static_cast<size_t>(b.member)];
+            divided += x.tensor == y.tensor && x.axis == y.axis && a.exponent != b.exponent;
+          }
+    }
+    EXPECT_GT(within, 0) << name;
+    EXPECT_GT(divided, 0) << name;
+  }
+}
 
 }  // namespace
 }  // namespace dws::symmetry

@@ -155,7 +155,7 @@ TEST_P(GraphOfModel, AChangedWeightChangesItsOwnNumber) {
 
 // A random element of the symmetry renames nodes, no more.
 TEST_P(GraphOfModel, APermutedNetworkHasTheSameGraph) {
-  const symmetry::Spec spec = symmetry::discover(model.net, model.shapes);
+  const symmetry::Spec spec = symmetry::discover(model.net, network::input_shapes(model.net, {}));
   Rng rng(5);
   const symmetry::NetworkElement g =
       symmetry::random_element(spec, {.order = true, .sign = false, .scale = false, .phase = false}, rng);
