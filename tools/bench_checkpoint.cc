@@ -1,11 +1,9 @@
 // Opening a sharded checkpoint of 10 GB, and finding its symmetry: what is not needed is not read.
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 
 #include "bench.h"
-#include "core/atomic_folder.h"
+#include "bench_files.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
@@ -21,19 +19,10 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kWidth = 4096, kHidden = 11008, kTokens = 32000, kHeads = 32, kLayers = 24, kShards = 2;
 
-// Resident memory of this process, in MiB.
-double resident_mib() {
-  std::ifstream status("/proc/self/statm");
-  int64_t total = 0, resident = 0;
-  status >> total >> resident;
-  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
-}
-
 // A checkpoint like LLaMA's, bf16, whose numbers are holes in its files; removed at the end.
 class SparseCheckpoint {
  public:
-  SparseCheckpoint() : folder_(fs::temp_directory_path() / text("dws-bench-{}", ::getpid())) {
-    fs::create_directory(folder_);
+  SparseCheckpoint() {
     shards_.resize(kShards);
     add(0, "model.embed_tokens.weight", {kTokens, kWidth});
     for (int64_t i = 0; i < kLayers; ++i) {
@@ -51,13 +40,7 @@ class SparseCheckpoint {
     for (size_t s = 0; s < shards_.size(); ++s) write(s);
     write_text(index(), Json::object({{"weight_map", Json(map_)}}).dump(), false);
   }
-  SparseCheckpoint(const SparseCheckpoint&) = delete;
-  SparseCheckpoint& operator=(const SparseCheckpoint&) = delete;
-  ~SparseCheckpoint() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  std::string index() const { return (folder_ / "model.safetensors.index.json").string(); }
+  std::string index() const { return folder_.file("model.safetensors.index.json"); }
   double gigabytes() const {
     int64_t all = 0;
     for (const Shard& shard : shards_) all += shard.bytes;
@@ -89,15 +72,16 @@ class SparseCheckpoint {
     Shard& s = shards_[shard];
     s.header += '}';
     const uint64_t length = s.header.size();
-    const std::string path = (folder_ / name(shard)).string();
+    const std::string path = folder_.file(name(shard));
     std::ofstream out(path, std::ios::binary);
     out.write(reinterpret_cast<const char*>(&length), sizeof length);
     out << s.header;
     out.close();
+    if (!out) throw Error(ErrorKind::io, text("{}: cannot write a checkpoint with holes", path));
     fs::resize_file(path, 8 + length + static_cast<uint64_t>(s.bytes));
   }
 
-  fs::path folder_;
+  TempFolder folder_;
   std::vector<Shard> shards_;
   Json::Object map_;
 };

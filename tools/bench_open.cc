@@ -1,13 +1,11 @@
 // Opening ONNX models of 2 GB: what that costs before any number is looked at.
-#include <stdlib.h>
-
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 
 #include "bench.h"
+#include "bench_files.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "format/onnx_wire.h"
@@ -50,19 +48,6 @@ std::string node(const char* op, const std::vector<std::string>& in, const char*
   return field(1, made + field(2, std::string(out)) + field(4, std::string(op)));
 }
 
-struct TempFolder {
-  std::string path = (std::filesystem::temp_directory_path() / "dws-bench-XXXXXX").string();
-  TempFolder() {
-    if (!::mkdtemp(path.data())) throw_errno(path, "cannot make the folder");
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
-
 // y = relu(x V) W in a folder of its own, in files with holes where the numbers are; gone with the object.
 class SparseModel {
  public:
@@ -82,11 +67,11 @@ class SparseModel {
     model << graph;
     finish(model);
     if (!external) return;
-    std::ofstream data(folder_.path + "/data", std::ios::binary);
+    std::ofstream data(folder_.file("data"), std::ios::binary);
     for (const float first : {1, 2}) put_weight(data, first);
     finish(data);
   }
-  std::string path() const { return folder_.path + "/model.onnx"; }
+  std::string path() const { return folder_.file("model.onnx"); }
 
  private:
   // Of a tensor inside the file all but its numbers, which come next.
@@ -111,19 +96,11 @@ class SparseModel {
   }
   void finish(std::ofstream& file) const {
     file.close();
-    if (!file) throw Error(ErrorKind::io, text("{}: cannot write a model of 2 GB with holes", folder_.path));
+    if (!file) throw Error(ErrorKind::io, text("{}: cannot write a model of 2 GB with holes", path()));
   }
 
   TempFolder folder_;
 };
-
-double resident_mib() {
-  std::ifstream status("/proc/self/status");
-  double kib = 0;
-  for (std::string word; status >> word;)
-    if (word == "VmRSS:") status >> kib;
-  return kib / 1024;
-}
 
 Json open_2gb(const BenchContext& context, bool external) {
   const SparseModel model(external);
