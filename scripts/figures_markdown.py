@@ -264,3 +264,22 @@ def real_models(records):
                   f"precision; a change that must matter did. {machine_of(records)}."]
     lines += [f"{mark} {remark}." for remark, mark in remarks.items()]
     return "\n".join(lines) + "\n"
+
+
+# Cases of `dws bench` on networks that are large, and what each does.
+LARGE = (("symmetry.transformer", "symmetry of a transformer's graph, {nodes:,} nodes"),
+         ("open.2gb.inside", "ONNX of {gigabytes:.1f} GB in one file, opened, with its symmetry"),
+         ("open.2gb.external", "the same with external data"),
+         ("checkpoint.open", "checkpoint of {gigabytes:.1f} GB in shards, {tensors} tensors, opened"),
+         ("checkpoint.symmetry", "the same, with its recipe and symmetry, {groups} groups"))
+
+
+def large(records):
+    """What is paid before any number of a large network is looked at."""
+    lines = ["| work | milliseconds | memory, MiB |", "|---|---|---|"]
+    for name, words in LARGE:
+        r = rows_named(records, name)
+        memory = f"{r['resident_mib']:.1f}" if "resident_mib" in r else "-"
+        lines.append(f"| {words.format(**r)} | {1000 * r['seconds']:.2g} | {memory} |")
+    lines += ["", f"One thread, {machine_of(records)}; files with holes in place of numbers; memory: what the process grew by."]
+    return "\n".join(lines) + "\n"

@@ -172,7 +172,7 @@ TABLES = {SCHEMA: markdown.table_10k, SCHEMA_70K: markdown.table_70k, SCHEMA_TOR
 # Tables of JSON Lines, by the names of their blocks: what makes them, and of which files; of several those that are there.
 OF_LINES = {"bench": (markdown.bench, ["bench"]), "bench_split": (markdown.bench_split, ["bench"]),
             "bench_threads": (markdown.bench_threads, ["bench"]), "bench_growth": (markdown.bench_growth, ["bench"]),
-            "real_models": (markdown.real_models, ["real_models"]),
+            "large": (markdown.large, ["large"]), "real_models": (markdown.real_models, ["real_models"]),
             "augment": (markdown.augment, ["augment_mnist_5k", "augment_fashion_5k", "augment_fashion_60k"])}
 
 

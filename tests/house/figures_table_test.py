@@ -229,6 +229,15 @@ class LinesTables(FiguresTable):
         self.blocks()
         self.assertEqual(self.run_script("readme", "--check", self.root), 2)
 
+    def test_large(self):
+        self.blocks("large")
+        rows = [{"name": name, "seconds": 0.0123, "nodes": 1122, "gigabytes": 10.24, "tensors": 219, "groups": 73, "resident_mib": 0.66}
+                for name in ("symmetry.transformer", "open.2gb.inside", "open.2gb.external", "checkpoint.open", "checkpoint.symmetry")]
+        self.lines("large", [THE_MACHINE, *rows])
+        self.assertIn("| checkpoint of 10.2 GB in shards, 219 tensors, opened | 12 | 0.7 |\n", self.made())
+        self.lines("large", [THE_MACHINE, *rows[1:]])
+        self.assertEqual(self.run_script("readme", self.root), 2)
+
     def test_real_models(self):
         self.blocks("real_models")
         plain = {"schema": "dws.verify/1", "package": "a@1", "file": "a.onnx", "kind": "MLP", "bytes": 1500000, "symmetry_seconds": 0.012,
