@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "core/shape.h"
 #include "core/text.h"
 #include "network_input.h"
 
@@ -135,6 +136,12 @@ Json inspect_stored(const std::string& path, const NetworkOptions& options) {
     const NetworkInput input = read_network(path, options);
     json.set("taken_for", input.assumed);
     describe_graph(input.network, json);
+    Json outputs = Json::object();  // nothing declares them
+    for (const int v : input.network.graph.outputs)
+      if (const network::ArrayPtr& a = input.shapes[static_cast<size_t>(v)])
+        outputs.set(input.network.values[static_cast<size_t>(v)].name,
+                    text("{} {} at the sizes tried", onnx_type_name(a->type), shape_text(a->dims)));
+    json.set("outputs", outputs);
     describe_symmetry(input, json);
   } catch (const Error& e) {
     json.set("graph", text("not known: {}{}{}", e.what(), e.advice().empty() ? "" : "; ", e.advice()));

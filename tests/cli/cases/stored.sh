@@ -61,6 +61,7 @@ fails 2 "--shard-size writes many files" "$dws" convert shards -o one.safetensor
 "$dws" inspect shards >about
 grep -q 'shards: 3' about
 grep -q "taken_for: recipe 'llama' (heads 6, kv_heads 2)" about
+grep -q 'outputs: logits: FLOAT (2, 8, 40) at the sizes tried' about
 grep -q 'groups: 9' about
 "$dws" inspect "$stored/gpt2.safetensors" --json | grep -q '"graph":"not known: .*needs the size .heads'
 # A cache of models: links to files elsewhere.
