@@ -156,12 +156,15 @@ void pin_given(Discovery& d, const Node& node, size_t first, size_t last) {
   for (size_t i = first; i < last; ++i)
     if (const int value = d.input(node, i); value != kNone) d.pin_value(value, d.why(node));
 }
-// The first numbers of a head are turned in pairs by angles: a pair cannot be torn, and each has its own angle.
-void turned(Discovery& d, const Node& node, FactorId size, int cosines) {
+// The first numbers of a head are turned in pairs by angles: a pair cannot be torn, and each has its own angle. Heads have no
+// order for one number of a pair alone.
+void turned(Discovery& d, const Node& node, FactorId size, FactorId heads, int cosines) {
   const int64_t n =
       cosines == kNone || d.rank(cosines) < 1 ? d.factors.size(size) : 2 * d.dims(cosines).back();
   const auto halves = d.factors.split(size, std::min(n, d.factors.size(size)));
-  d.pin(node, halves ? halves->first : size);
+  const FactorId pairs = halves ? halves->first : size;
+  d.pin(node, pairs);
+  d.contract(pairs, {heads});
 }
 
 void attention(Discovery& d, const Node& node) {
@@ -243,7 +246,7 @@ void grouped(Discovery& d, const Node& node) {
   for (const size_t i : {3, 4})
     if (const int past = d.input(node, i); past != kNone && d.rank(past) == 4) d.pin(node, d.axis(past, 2));
   pin_given(d, node, 5, 10);
-  if (node.attr_int("do_rotary", 0)) turned(d, node, p->query.size, d.input(node, 7));
+  if (node.attr_int("do_rotary", 0)) turned(d, node, p->query.size, p->query.heads, d.input(node, 7));
   const int present = d.output(node, 1);
   outputs(d, node, *p,
           d.known(present) && d.rank(present) == 4 ? d.pinned(node, d.dims(present)[2]) : p->key.length);
@@ -258,15 +261,16 @@ void rotary(Discovery& d, const Node& node) {
   pin_given(d, node, 1, node.inputs.size());
   d.pin(node, x[x.size() == 3 ? 1 : 2]);
   if (standard || d.input(node, 1) == kNone || d.dims(node.inputs[1]).size() > 1) d.pin(node, x[0]);
-  FactorId size = x.back();
+  FactorId size = x.back(), heads = x[1];
   if (x.size() == 3) {
     const int64_t named = node.attr_int("num_heads", 0), angles = 2 * d.dims(cosines).back();
-    const int64_t heads = named > 0 ? named : angles > 0 ? d.factors.size(x[2]) / angles : 0;
-    const auto halves = d.factors.divide(x[2], heads);
+    const int64_t count = named > 0 ? named : angles > 0 ? d.factors.size(x[2]) / angles : 0;
+    const auto halves = d.factors.divide(x[2], count);
     if (!halves) return d.pin_all(node);
+    heads = halves->first;
     size = halves->second;
   }
-  turned(d, node, size, cosines);
+  turned(d, node, size, heads, cosines);
   d.make(node, d.output(node, 0), x);
 }
 

@@ -1,4 +1,4 @@
-// The networks of tests/models, as PyTorch exported them, against PyTorch's own outputs.
+// The networks of tests/models against the outputs of who made them, PyTorch or ONNX Runtime.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -34,7 +34,7 @@ class Exported : public ::testing::TestWithParam<std::string> {
   const Safetensors io = Safetensors::open(path + ".io.safetensors");
 };
 
-TEST_P(Exported, GivesPyTorchsNumbers) {
+TEST_P(Exported, GivesItsMakersNumbers) {
   const ArrayPtr input = array_of(io, "in.0"), expected = array_of(io, "out.0");
   for (const Precision precision : {Precision::f64, Precision::f32}) {
     Executor executor(network, precision);

@@ -105,7 +105,20 @@ INSTANTIATE_TEST_SUITE_P(
         Expected{"encoder_library", 4, 0.95, "scale sign nested"},
         Expected{"decoder", 9, 0.95, "scale sign nested"}, Expected{"vit", 9, 0.95, "scale sign nested"},
         Expected{"lstm", 2, 0.95, ""}, Expected{"gru", 2, 0.95, ""},
-        Expected{"lstm_bidirectional", 2, 0.95, "nested"}),
+        Expected{"lstm_bidirectional", 2, 0.95, "nested"},
+        Expected{"fused_multi_head", 3, 0.95, "scale sign nested"},
+        Expected{"fused_packed_attention", 3, 0.95, "scale sign nested"},
+        Expected{"fused_grouped_query", 4, 0.95, "scale sign nested"},
+        Expected{"fused_grouped_query_rotary", 3, 0.93, "scale sign nested"},
+        Expected{"fused_rotary", 1, 0.84, "scale sign"},
+        Expected{"fused_standard_rotary", 1, 0.88, "scale sign"},
+        Expected{"fused_matmul_bits", 1, 0.17, "scale"}, Expected{"fused_norms", 2, 0.95, "scale sign"},
+        Expected{"fused_conv", 3, 0.95, "scale nested"},
+        Expected{"fused_attention_plain", 3, 0.95, "scale sign nested"},
+        Expected{"fused_attention_causal", 3, 0.95, "scale sign nested"},
+        Expected{"fused_attention_masked", 3, 0.95, "scale sign nested"},
+        Expected{"fused_attention_grouped", 4, 0.95, "scale sign nested"},
+        Expected{"fused_attention_softcap", 3, 0.95, "scale sign nested"}),
     [](const auto& test) { return test.param.name; });
 
 // Queries and keys in one weight, one behind the other: along it the same leaf is multiplied in one place and divided in the next.
