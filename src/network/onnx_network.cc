@@ -69,13 +69,14 @@ class Builder {
     net_.values.push_back({.name = name});
     return scope.names[name] = static_cast<int>(net_.values.size()) - 1;
   }
-  int constant(Scope& scope, const std::string& name, const OnnxTensor& tensor) {
+  int constant(Scope& scope, const std::string& name, const OnnxTensor& tensor, bool is_made = false) {
     const int value = fresh(scope, name);
     Value& v = net_.values[static_cast<size_t>(value)];
     v.constant = static_cast<int>(net_.constants.size());
     v.type = tensor.type;
     v.dims = tensor.dims;
-    net_.constants.push_back({.name = name, .type = tensor.type, .dims = tensor.dims, .bytes = tensor.bytes});
+    net_.constants.push_back(
+        {.name = name, .type = tensor.type, .dims = tensor.dims, .bytes = tensor.bytes, .made = is_made});
     return value;
   }
   int lookup(const Scope& scope, const std::string& name) const {
@@ -209,14 +210,14 @@ class Builder {
       constant(scope, name, a.tensors.front());
     } else if (a.kind == Kind::f) {
       const float f = static_cast<float>(a.f);
-      constant(scope, name, made<float>(OnnxType::f32, {}, {&f, 1}));
+      constant(scope, name, made<float>(OnnxType::f32, {}, {&f, 1}), true);
     } else if (a.kind == Kind::i) {
-      constant(scope, name, made<int64_t>(OnnxType::i64, {}, {&a.i, 1}));
+      constant(scope, name, made<int64_t>(OnnxType::i64, {}, {&a.i, 1}), true);
     } else if (a.kind == Kind::floats) {
       const std::vector<float> f(a.floats.begin(), a.floats.end());
-      constant(scope, name, made<float>(OnnxType::f32, count(f), f));
+      constant(scope, name, made<float>(OnnxType::f32, count(f), f), true);
     } else if (a.kind == Kind::ints) {
-      constant(scope, name, made<int64_t>(OnnxType::i64, count(a.ints), a.ints));
+      constant(scope, name, made<int64_t>(OnnxType::i64, count(a.ints), a.ints), true);
     } else if (a.kind == Kind::s || a.kind == Kind::strings) {
       constant(scope, name, {.name = {}, .type = OnnxType::string, .dims = {}, .bytes = {}});
     } else {

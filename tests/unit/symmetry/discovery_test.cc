@@ -55,8 +55,9 @@ TEST(Discovery, AnOperatorThatIsNotKnownPinsWhatItTouches) {
   });
   EXPECT_TRUE(built.spec.groups.empty());
   EXPECT_EQ(built.spec.coverage(), 0);
-  EXPECT_TRUE(pinned_by(built.spec, "the node that makes 'm' (Mystery): an operator that is not known (domain "
-                                    "'example', version 0)"));
+  EXPECT_TRUE(pinned_by(built.spec,
+                        "the node that makes 'm' (Mystery): an operator that is not known (domain "
+                        "'example', version 0)"));
 }
 
 TEST(Discovery, WhatLooksAtTheOrderPins) {
@@ -119,6 +120,68 @@ TEST(Discovery, ATableOfConstantsStays) {
   });
   EXPECT_TRUE(built.spec.groups.empty());
   EXPECT_TRUE(pinned_by(built.spec, "a table of constants"));
+}
+
+TEST(Discovery, NumbersOfAnAttributeStay) {
+  const Built built = build([](onnx::GraphProto& graph, const std::string& h) {
+    auto* attribute = add_node(graph, "Constant", {}, {"c"})->add_attribute();
+    attribute->set_name("value_floats");
+    attribute->set_type(onnx::AttributeProto::FLOATS);
+    for (const float x : {1.0f, 2.0f, 3.0f, 4.0f}) attribute->add_floats(x);
+    add_node(graph, "Add", {h, "c"}, {"z"});
+    return std::string("z");
+  });
+  EXPECT_TRUE(built.spec.groups.empty());
+  EXPECT_TRUE(pinned_by(built.spec, "numbers that no tensor holds"));
+  EXPECT_EQ(built.spec.parameters, 20);
+}
+
+// y (batch, t, 2) = relu((x + table[:t]) A) B, t free: whatever t is tried, the other rows of the table belong to longer inputs.
+TEST(Discovery, RowsThatALongerInputReachesAreNotFree) {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  for (auto* value : {graph.add_input(), graph.add_output()}) {
+    auto& tensor = *value->mutable_type()->mutable_tensor_type();
+    tensor.set_elem_type(onnx::TensorProto::FLOAT);
+    for (const char* free : {"batch", "t"}) tensor.mutable_shape()->add_dim()->set_dim_param(free);
+    tensor.mutable_shape()->add_dim()->set_dim_value(value == &graph.input(0) ? 3 : 2);
+    value->set_name(value == &graph.input(0) ? "x" : "y");
+  }
+  std::vector<float> table(48), a(12), b(8);
+  for (size_t i = 0; i < table.size(); ++i) table[i] = 0.1f * static_cast<float>(i % 11) - 0.5f;
+  for (size_t i = 0; i < a.size(); ++i) a[i] = 0.3f * static_cast<float>(i % 5) - 0.4f;
+  for (size_t i = 0; i < b.size(); ++i) b[i] = 0.2f * static_cast<float>(i % 7) - 0.5f;
+  add_floats(graph, "table", {16, 3}, table);
+  add_floats(graph, "A", {3, 4}, a);
+  add_floats(graph, "B", {4, 2}, b);
+  for (const auto& [name, number] : {std::pair("zero", 0), std::pair("one", 1)}) {
+    auto* tensor = graph.add_initializer();
+    tensor->set_name(name);
+    tensor->set_data_type(onnx::TensorProto::INT64);
+    tensor->add_dims(1);
+    tensor->add_int64_data(number);
+  }
+  add_node(graph, "Shape", {"x"}, {"shape"});
+  add_node(graph, "Gather", {"shape", "one"}, {"t"});
+  add_node(graph, "Slice", {"table", "zero", "t", "zero"}, {"rows"});
+  add_node(graph, "Add", {"x", "rows"}, {"placed"});
+  add_node(graph, "MatMul", {"placed", "A"}, {"h"});
+  add_node(graph, "Relu", {"h"}, {"r"});
+  add_node(graph, "MatMul", {"r", "B"}, {"y"});
+  const std::string bytes = model.SerializeAsString();
+  const network::Network net =
+      network::from_onnx(std::make_shared<Onnx>(Onnx::parse(testing::bytes_of(bytes), "test")));
+  const Spec spec = discover(net, network::input_shapes(net, {}));
+  ASSERT_EQ(spec.groups.size(), 1u);
+  EXPECT_EQ(spec.groups[0].size, 4);
+  for (const Member& m : spec.groups[0].members)
+    EXPECT_NE(spec.tensors[static_cast<size_t>(m.tensor)].name, "table");
+  // It holds for longer inputs than it was found with.
+  network::InputShapes longer;
+  longer.dimensions["t"] = 14;
+  EXPECT_TRUE(verify(net, network::input_shapes(net, longer), spec, {}).holds);
 }
 
 }  // namespace
