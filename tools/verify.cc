@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/text.h"
 #include "network_input.h"
 #include "symmetry/verify.h"
@@ -30,8 +31,24 @@ int Verify::run() {
   return paths.size() == 1 ? one() : two();
 }
 
+// The reference executor holds every number as a double. Throws Error{resource_limit} where that would not fit, instead of
+// leaving it to the system to end the program.
+void require_memory(const NetworkInput& input, double copies) {
+  double bytes = 0;
+  for (const network::Constant& c : input.network.constants)
+    bytes += copies * sizeof(double) * static_cast<double>(c.elements());
+  const std::optional<uint64_t> there = available_memory();
+  if (there && bytes > static_cast<double>(*there))
+    throw Error(
+        ErrorKind::resource_limit,
+        text("{}: running it in double precision takes {:.1f} GB of memory at least, and {:.1f} GB are left",
+             one_line(input.network.file), bytes * 1e-9, static_cast<double>(*there) * 1e-9),
+        "its symmetry is found without running it: dws symmetry");
+}
+
 int Verify::one() {
   const NetworkInput input = read_network(paths[0], network);
+  require_memory(input, 2);  // before and after
   const symmetry::Spec spec = spec_of(spec_file, input);
   const symmetry::Verdict verdict = symmetry::verify(input.network, input.inputs, spec, options);
   const auto groups = std::ranges::count_if(spec.groups, [](const auto& g) { return !g.fixed; });
@@ -65,6 +82,8 @@ int Verify::one() {
 
 int Verify::two() {
   const NetworkInput a = read_network(paths[0], network), b = read_network(paths[1], network);
+  require_memory(a, 1);
+  require_memory(b, 1);
   const auto same_inputs = [&] {
     if (a.inputs.size() != b.inputs.size()) return false;
     for (size_t i = 0; i < a.inputs.size(); ++i) {

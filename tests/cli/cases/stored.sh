@@ -90,6 +90,15 @@ fails 2 "tensors alone make no ONNX file" "$dws" convert "$stored/mlp.safetensor
 "$dws" verify moved.onnx "$models/mlp_relu.onnx" -q | grep -q 'the same function'
 if cmp -s moved.onnx "$models/mlp_relu.onnx"; then die "the numbers have not come"; fi
 
+# What cannot be run here is not tried: 4 TB of holes.
+header='{"weight":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}'
+printf '\x'"$(printf %02x ${#header})"'\0\0\0\0\0\0\0%s' "$header" >large.safetensors
+if truncate -s $((8 + ${#header} + 4000000000000)) large.safetensors; then
+  "$dws" symmetry large.safetensors -q | grep -q '^0 groups'
+  fails 2 "of memory at least" "$dws" verify large.safetensors -q
+fi
+rm large.safetensors
+
 # An INR says its activation itself.
 "$dws" fit "$images" --labels "$labels" --limit 2 --steps 5 --arch 2-8-8-1 -q -o zoo.safetensors >/dev/null
 fails 2 "holds 2 networks" "$dws" symmetry zoo.safetensors
