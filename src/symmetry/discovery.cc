@@ -41,8 +41,7 @@ bool uniform(const Constant& c) {
 
 }  // namespace
 
-Discovery::Discovery(const network::Network& network, std::vector<network::ArrayPtr> shapes,
-                     std::vector<network::ArrayPtr> others, bool unsure)
+Discovery::Discovery(const network::Network& network, Shapes shapes, std::vector<Shapes> others, bool unsure)
     : network_(network),
       shapes_(std::move(shapes)),
       others_(std::move(others)),
@@ -143,9 +142,11 @@ std::vector<int64_t> Discovery::integers(int value) const {
 bool Discovery::varies(int value) const noexcept {
   if (value == kNone || network_.constant_of(value)) return false;
   if (others_.empty()) return unsure_;
-  const network::ArrayPtr &a = shapes_[static_cast<size_t>(value)], &b = others_[static_cast<size_t>(value)];
-  if (!a || !b) return true;
-  return a->dims != b->dims || a->ints != b->ints || a->reals != b->reals;
+  const network::ArrayPtr& a = shapes_[static_cast<size_t>(value)];
+  return std::ranges::any_of(others_, [&](const Shapes& other) {
+    const network::ArrayPtr& b = other[static_cast<size_t>(value)];
+    return !a || !b || a->dims != b->dims || a->ints != b->ints || a->reals != b->reals;
+  });
 }
 int Discovery::input(const Node& node, size_t i) const noexcept {
   return i < node.inputs.size() ? node.inputs[i] : kNone;
@@ -234,10 +235,10 @@ void Discovery::join_copies() {
 }
 
 void Discovery::sweep() {
-  if (!others_.empty()) {
-    std::swap(shapes_, others_);
+  for (Shapes& other : others_) {
+    std::swap(shapes_, other);
     sweep_once();
-    std::swap(shapes_, others_);
+    std::swap(shapes_, other);
     for (size_t v = 0; v < axes_.size(); ++v) {
       if (network_.values[v].constant != kNone) continue;
       axes_[v].clear();

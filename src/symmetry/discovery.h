@@ -15,12 +15,12 @@ using Axes = std::vector<FactorId>;
 
 class Discovery {
  public:
-  // `shapes`: what network::infer() says of every value; `others`: what it says when free dimensions of the inputs are of other
-  // sizes, empty where none is free or no other size fits; `unsure` in the second case.
-  Discovery(const network::Network& network, std::vector<network::ArrayPtr> shapes,
-            std::vector<network::ArrayPtr> others, bool unsure);
+  using Shapes = std::vector<network::ArrayPtr>;  // what network::infer() says of every value
+  // `others`: for other sizes of the inputs' free dimensions, empty where none is free or no other size fits; `unsure` in the
+  // second case.
+  Discovery(const network::Network& network, Shapes shapes, std::vector<Shapes> others, bool unsure);
   // All rules, in order; then inputs and outputs pinned, copies of one tensor joined. For the other sizes first, with the
-  // stored tensors' axes kept: what holds for both by chance of one size is not claimed.
+  // stored tensors' axes kept: what holds by chance of one size is not claimed.
   void sweep();
 
   // --- for rules ---
@@ -53,10 +53,16 @@ class Discovery {
   void contract(FactorId summed, const Axes& others) {
     for (const FactorId other : others) forbid(other, summed);
   }
+  // The same of a sum of products, where `apart` are axes that not all terms of the product have: what is summed has one
+  // order for all of their items, also where by chance the others have axes of the same factor (x x^T).
+  void contract(FactorId summed, const Axes& others, const Axes& apart) {
+    contract(summed, others);
+    for (const FactorId other : apart) forbid(summed, other);
+  }
   std::string why(const network::Node& node) const;
   // Numbers of an input where they follow from shapes and constants.
   const network::Array* numbers(int value) const noexcept;
-  std::vector<int64_t> integers(int value) const;                  // of numbers(); empty where unknown
+  std::vector<int64_t> integers(int value) const;  // of numbers(); empty where unknown
   // Whether shape or numbers depend on the sizes of free dimensions.
   bool varies(int value) const noexcept;
   int input(const network::Node& node, size_t i) const noexcept;   // kNone where left out
@@ -90,7 +96,8 @@ class Discovery {
   void sweep_once();
 
   const network::Network& network_;
-  std::vector<network::ArrayPtr> shapes_, others_;
+  Shapes shapes_;
+  std::vector<Shapes> others_;
   bool unsure_;
   std::vector<Axes> axes_;
   std::vector<bool> made_, from_data_, bias_;

@@ -253,6 +253,20 @@ class Emission {
           changed = true;
         }
     }
+    // What a half turn negates must not go into another sine, through nothing but itself: that one's sign goes on then.
+    const auto turned_before = [&](int in) {
+      return std::ranges::any_of(scales_.sines, [&](const auto& other) {
+        return u.find(other.out).first == u.find(in).first && u.find(other.in).first != u.find(in).first;
+      });
+    };
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const auto& sine : scales_.sines)
+        if (!u.is_one(sine.in) && u.find(sine.in).first != u.find(sine.out).first && turned_before(sine.in)) {
+          u.same(sine.in, sine.out);
+          changed = true;
+        }
+    }
     const auto outgoing = classes(u);
     std::map<int, Phase> phases;
     for (const auto& sine : scales_.sines) {

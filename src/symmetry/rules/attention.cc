@@ -108,8 +108,8 @@ void join(Discovery& d, const Node& node, const AttentionParts& p) {
   const auto groups = d.factors.divide(q.heads, std::max<int64_t>(d.factors.size(k.heads), 1));
   d.unify(node, groups ? groups->first : q.heads, k.heads);
   for (const FactorId summed : {q.size, k.length, v.size})
-    for (const FactorId other : {q.batch, q.length, q.heads, q.size, k.length, k.heads, v.size})
-      d.forbid(other, summed);
+    d.contract(summed, {q.batch, q.length, q.heads, q.size, k.length, k.heads, v.size}, {q.length, k.length});
+  d.contract(k.length, {}, {v.size});
 }
 // A mask or bias is stretched to the scores.
 void along_scores(Discovery& d, const Node& node, int value, const Axes& scores) {
@@ -211,7 +211,8 @@ void packed_attention(Discovery& d, const Node& node) {
   if (!p || node.attr_int("do_rotary", 0) || given_after(node, 6)) return d.pin_all(node);
   const int w = node.inputs[1];
   d.unify(node, d.axis(node.inputs[0], 2), d.axis(w, 0));
-  d.contract(d.axis(w, 0), {p->query.batch, p->query.length, d.axis(w, 1)});
+  const Axes apart = {p->query.batch, p->query.length, d.axis(w, 1)};
+  d.contract(d.axis(w, 0), apart, apart);
   join(d, node, *p);
   if (const int bias = d.input(node, 2); bias != kNone) {
     if (d.rank(bias) != 1) return d.pin_all(node);

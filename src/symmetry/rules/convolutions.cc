@@ -26,12 +26,14 @@ void convolution(Discovery& d, const Node& node, int input, int weight, int bias
   const int64_t groups = node.attr_int("group", 1);
   d.contract(w[1], {x[0], w[0]});
   if (groups == 1) {
+    d.contract(w[1], {}, {x[0], w[0]});
     d.unify(node, x[1], w[1]);
   } else {
     const auto in = d.factors.divide(x[1], groups), out = d.factors.divide(w[0], groups);
     if (!in || !out) return d.pin_all(node);
     d.unify(node, in->first, out->first);
     d.unify(node, in->second, w[1]);
+    d.contract(w[1], {}, {x[0], out->second});
   }
   if (bias != kNone && d.rank(bias) == 1) d.unify(node, w[0], d.axis(bias, 0));
   d.make(node, d.output(node, 0), with_places(d, node, x[0], w[0]));
@@ -76,10 +78,11 @@ void conv_transpose(Discovery& d, const Node& node) {
   pin_from(d, node, w, 2);
   d.unify(node, x[1], w[0]);
   FactorId out = w[1];
-  if (node.attr_int("group", 1) == 1) d.contract(x[1], {x[0], w[1]});
+  if (node.attr_int("group", 1) == 1) d.contract(x[1], {x[0], w[1]}, {x[0], w[1]});
   if (const int64_t groups = node.attr_int("group", 1); groups != 1) {
     const auto in = d.factors.divide(w[0], groups);
     if (!in) return d.pin_all(node);
+    d.contract(in->second, {x[0], in->first, w[1]}, {x[0], w[1]});
     out = d.factors.product({in->first, w[1]});
   }
   if (const int bias = d.input(node, 2); bias != kNone && d.rank(bias) == 1)
@@ -104,9 +107,11 @@ void resize(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
   const int y = d.output(node, 0);
   if (!d.known(y) || d.dims(y).size() != x.size()) return d.pin_all(node);
+  // A region of interest may be a part of any axis, or the other way round.
+  const bool region = node.attr_string("coordinate_transformation_mode", "") == "tf_crop_and_resize";
   Axes out = x;
   for (size_t a = 0; a < x.size(); ++a) {
-    if (a < 2 && d.factors.size(x[a]) == d.dims(y)[a]) continue;
+    if (a < 2 && !region && d.factors.size(x[a]) == d.dims(y)[a]) continue;
     d.pin(node, x[a]);
     out[a] = d.pinned(node, d.dims(y)[a]);
   }

@@ -168,14 +168,28 @@ void reverse_sequence(Discovery& d, const Node& node) {
   d.make(node, d.output(node, 0), x);
 }
 
+// Begins and ends of the axes that an input names (version 18), for all axes; none where they are not known.
+std::vector<int64_t> of_all_axes(const Discovery& d, const Node& node, const std::vector<int64_t>& pads,
+                                 size_t rank) {
+  if (d.input(node, 3) == kNone) return pads;
+  const auto named = named_axes(d, node, 3, static_cast<int>(rank));
+  if (!named || pads.size() != 2 * named->size()) return {};
+  std::vector<int64_t> all(2 * rank, 0);
+  for (size_t i = 0; i < named->size(); ++i) {
+    const auto a = static_cast<size_t>((*named)[i]);
+    all[a] = pads[i];
+    all[rank + a] = pads[named->size() + i];
+  }
+  return all;
+}
 // Items that are all alike are put before and behind: they may take any order among themselves.
 void pad(Discovery& d, const Node& node) {
   const int y = d.output(node, 0);
   Axes out = d.axes(node.inputs[0]);
   const size_t rank = out.size();
-  const std::vector<int64_t> pads = node.version < 11
-                                        ? node.attr_ints("pads").value_or(std::vector<int64_t>{})
-                                        : d.integers(d.input(node, 1));
+  std::vector<int64_t> pads = node.version < 11 ? node.attr_ints("pads").value_or(std::vector<int64_t>{})
+                                                : d.integers(d.input(node, 1));
+  pads = of_all_axes(d, node, pads, rank);
   const bool constant = node.attr_string("mode", "constant") == "constant";
   const bool plain =
       constant && pads.size() == 2 * rank && std::ranges::all_of(pads, [](int64_t p) { return p >= 0; });
@@ -183,7 +197,7 @@ void pad(Discovery& d, const Node& node) {
   for (size_t a = 0; a < rank; ++a) {
     if (plain) {
       out[a] = d.factors.sum({d.factors.leaf(pads[a]), out[a], d.factors.leaf(pads[rank + a])});
-    } else if (d.dims(y)[a] != d.factors.size(out[a]) || pads.empty()) {
+    } else if (d.dims(y)[a] != d.factors.size(out[a]) || pads.size() != 2 * rank || pads[a] != 0) {
       d.pin(node, out[a]);
       out[a] = d.pinned(node, d.dims(y)[a]);
     }

@@ -76,6 +76,7 @@ void group_norm(Discovery& d, const Node& node) {
   per_channel(d, node, per_group ? halves->first : x[1], 1, 3);
   // Within a group all channels and places are one set; a channel's order may differ from group to group.
   d.mix(node.inputs[0], range(2, static_cast<int>(x.size())));
+  for (const FactorId other : {x[0], halves->first}) d.forbid(other, halves->second);
   d.make(node, d.output(node, 0), x);
 }
 

@@ -18,8 +18,9 @@ RandomNetwork::RandomNetwork(uint64_t seed) : rng_(seed, 77), g_(23, seed) {
                              &RandomNetwork::attend,      &RandomNetwork::between,
                              &RandomNetwork::pad,         &RandomNetwork::grow,
                              &RandomNetwork::vector_op,   &RandomNetwork::vector_op,
-                             &RandomNetwork::positions,   &RandomNetwork::ordered,
-                             &RandomNetwork::equation,    &RandomNetwork::convolution};
+                             &RandomNetwork::positions,   &RandomNetwork::wave,
+                             &RandomNetwork::ordered,     &RandomNetwork::equation,
+                             &RandomNetwork::convolution};
   const int64_t steps = 3 + below(9);
   for (int64_t i = 0; i < steps; ++i) (this->*kSteps[below(static_cast<int64_t>(std::size(kSteps)))])();
   finish();
@@ -107,6 +108,24 @@ void RandomNetwork::product() {
   }
   if (out == x.dims && chance(0.4)) y = node("Add", {x.name, y});
   push(y, out);
+}
+
+// Sines of sums with a bias, one or two after one another.
+void RandomNetwork::wave() {
+  const V x = any();
+  if (x.rank() < 2 || x.dims.back().free) return;
+  Dims to = x.dims;
+  to.back() = {width(), 0};
+  std::string y = node("MatMul", {x.name, matrix(x.dims.back().n, to.back().n)});
+  const bool twice = chance(0.4);
+  for (int i = 0; i < (twice ? 2 : 1); ++i) {
+    const std::string before = y;
+    y = node("Add", {y, fresh({to.back().n})});
+    if (chance(0.3)) y = node("Mul", {y, g_.scalar(2)});
+    y = node("Sin", {y});
+    if (i == 1 && chance(0.4)) y = node("Add", {before, y});
+  }
+  push(node("MatMul", {y, matrix(to.back().n, x.dims.back().n)}), x.dims);
 }
 
 void RandomNetwork::convolution() {

@@ -87,7 +87,7 @@ class RandomNetwork {
   bool reshape(const V& x, const Dims& to);
 
   // --- operators, by family ---
-  void product(), convolution(), transposed_convolution(), activation(), norm(), decomposed_norm();
+  void product(), wave(), convolution(), transposed_convolution(), activation(), norm(), decomposed_norm();
   void join(), concat(), cut(), reshaped(), transposed(), blocks(), pool(), reduce(), soft(), attend(),
       between(), pad(), grow(), vector_op(), positions(), ordered(), equation();
   void start(), finish();
