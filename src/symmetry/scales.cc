@@ -66,15 +66,15 @@ const std::vector<LeafScales::Place>& LeafScales::places(int value) {
         // Where the leaf is met twice within a part, or the numbers are integers, nothing is scaled.
         if (n > 1 || (c && !c->floating())) one(place.unknown);
       };
-      if (d_.factors.kind(axes[a]) != Factors::Kind::sum) {
-        add(axes[a], 0);
-        continue;
-      }
-      int64_t begin = 0;
-      for (const FactorId part : d_.factors.parts(axes[a])) {
-        add(part, begin);
-        begin += d_.factors.size(part);
-      }
+      // Parts behind one another may have been cut into parts themselves.
+      const auto add_parts = [&](auto&& self, FactorId f, int64_t begin) -> void {
+        if (d_.factors.kind(f) != Factors::Kind::sum) return add(f, begin);
+        for (const FactorId part : d_.factors.parts(f)) {
+          self(self, part, begin);
+          begin += d_.factors.size(part);
+        }
+      };
+      add_parts(add_parts, axes[a], 0);
     }
   }
   return at->second;
