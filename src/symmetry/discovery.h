@@ -36,7 +36,11 @@ class Discovery {
   FactorId axis(int value, int axis) { return axes(value)[static_cast<size_t>(axis)]; }
   // What a node makes: its axes are these. Where sizes disagree with the known shape both sides are pinned.
   void make(const network::Node& node, int output, const Axes& axes);
-  void unify(const network::Node& node, FactorId a, FactorId b) { factors.unify(a, b, why(node)); }
+  void unify(const network::Node& node, FactorId a, FactorId b) {
+    if (!factors.unify(a, b, why(node))) crossed_.insert(crossed_.end(), {a, b});
+  }
+  // Axes that lie across one another (product P Q on product Q P): which of an item is meant is not clear.
+  const std::vector<FactorId>& crossed() const noexcept { return crossed_; }
   // b is stretched to a: an axis of 1 gives way.
   void unify_stretched(const network::Node& node, FactorId a, FactorId b);
   void pin(const network::Node& node, FactorId f) { factors.pin(f, why(node)); }
@@ -104,6 +108,7 @@ class Discovery {
   std::vector<Mix> mixes_;
   std::vector<std::pair<FactorId, FactorId>> forbidden_;
   std::vector<Copy> copies_;
+  std::vector<FactorId> crossed_;
 };
 
 using Rule = void (*)(Discovery&, const network::Node&);

@@ -93,11 +93,12 @@ class Companions {
     }
   }
   void forbid(FactorId leaf, FactorId by) { forbidden_.insert({factors_.root(leaf), factors_.root(by)}); }
+  void forbid_by(FactorId by) { never_.insert(factors_.root(by)); }
   std::vector<FactorId> of(FactorId leaf) const {
     std::vector<FactorId> found;
     if (const auto at = common_.find(leaf); at != common_.end())
       for (const FactorId by : at->second)
-        if (by != leaf && !forbidden_.contains({leaf, by})) found.push_back(by);
+        if (by != leaf && !forbidden_.contains({leaf, by}) && !never_.contains(by)) found.push_back(by);
     return found;
   }
 
@@ -131,6 +132,7 @@ class Companions {
   const Factors& factors_;
   std::map<FactorId, std::set<FactorId>> common_;
   std::set<std::pair<FactorId, FactorId>> forbidden_;
+  std::set<FactorId> never_;
 };
 
 Companions companions(Discovery& d) {
@@ -149,6 +151,8 @@ Companions companions(Discovery& d) {
   for (const auto& [what, by] : d.forbidden())
     for (const FactorId leaf : d.factors.leaves(what))
       for (const FactorId other : d.factors.leaves(by)) found.forbid(leaf, other);
+  for (const FactorId axis : d.crossed())
+    for (const FactorId leaf : d.factors.leaves(axis)) found.forbid_by(leaf);
   return found;
 }
 

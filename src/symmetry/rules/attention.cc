@@ -260,14 +260,18 @@ void rotary(Discovery& d, const Node& node) {
   d.pin(node, x[x.size() == 3 ? 1 : 2]);
   if (standard || d.input(node, 1) == kNone || d.dims(node.inputs[1]).size() > 1) d.pin(node, x[0]);
   FactorId size = x.back();
+  std::optional<FactorId> heads;
   if (x.size() == 3) {
     const int64_t named = node.attr_int("num_heads", 0), angles = 2 * d.dims(cosines).back();
-    const int64_t heads = named > 0 ? named : angles > 0 ? d.factors.size(x[2]) / angles : 0;
-    const auto halves = d.factors.divide(x[2], heads);
+    const int64_t count = named > 0 ? named : angles > 0 ? d.factors.size(x[2]) / angles : 0;
+    const auto halves = d.factors.divide(x[2], count);
     if (!halves) return d.pin_all(node);
+    heads = halves->first;
     size = halves->second;
   }
   turned(d, node, size, cosines);
+  for (size_t k = 0; k + 1 < x.size(); ++k) d.forbid(x[k], size);
+  if (heads) d.forbid(*heads, size);
   d.make(node, d.output(node, 0), x);
 }
 

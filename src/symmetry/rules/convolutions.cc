@@ -10,6 +10,13 @@ using network::Node;
 void pin_from(Discovery& d, const Node& node, const Axes& axes, size_t first) {
   for (size_t a = first; a < axes.size(); ++a) d.pin(node, axes[a]);
 }
+// What slides along places sees several at once: nothing else has an order of its own for each of them. (That they are pinned
+// does not say so: what comes out may be added to what went in.)
+void slides(Discovery& d, int value, int rank) {
+  std::vector<int> places;
+  for (int a = 2; a < rank; ++a) places.push_back(a);
+  d.mix(value, places);
+}
 // (N, C, ...): the axes of the output, with places of its own.
 Axes with_places(Discovery& d, const Node& node, FactorId batch, FactorId channels) {
   Axes out = {batch, channels};
@@ -23,6 +30,7 @@ void convolution(Discovery& d, const Node& node, int input, int weight, int bias
   if (x.size() < 3 || w.size() != x.size()) return d.pin_all(node);
   pin_from(d, node, x, 2);
   pin_from(d, node, w, 2);
+  for (const int value : {input, weight}) slides(d, value, d.rank(value));
   const int64_t groups = node.attr_int("group", 1);
   d.contract(w[1], {x[0], w[0]});
   if (groups == 1) {
@@ -76,6 +84,7 @@ void conv_transpose(Discovery& d, const Node& node) {
   if (x.size() < 3 || w.size() != x.size()) return d.pin_all(node);
   pin_from(d, node, x, 2);
   pin_from(d, node, w, 2);
+  for (const size_t i : {0, 1}) slides(d, node.inputs[i], static_cast<int>(x.size()));
   d.unify(node, x[1], w[0]);
   FactorId out = w[1];
   if (node.attr_int("group", 1) == 1) d.contract(x[1], {x[0], w[1]}, {x[0], w[1]});
@@ -94,6 +103,7 @@ void pool(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
   if (x.size() < 3 || d.output(node, 1) != kNone) return d.pin_all(node);  // indices count across channels
   pin_from(d, node, x, 2);
+  slides(d, node.inputs[0], static_cast<int>(x.size()));
   d.make(node, d.output(node, 0), with_places(d, node, x[0], x[1]));
 }
 void global_pool(Discovery& d, const Node& node) {
@@ -113,6 +123,7 @@ void resize(Discovery& d, const Node& node) {
   for (size_t a = 0; a < x.size(); ++a) {
     if (a < 2 && !region && d.factors.size(x[a]) == d.dims(y)[a]) continue;
     d.pin(node, x[a]);
+    d.mix(node.inputs[0], {static_cast<int>(a)});
     out[a] = d.pinned(node, d.dims(y)[a]);
   }
   d.make(node, y, out);
@@ -121,6 +132,8 @@ void grid_sample(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
   if (x.size() < 3 || d.input(node, 1) == kNone) return d.pin_all(node);
   pin_from(d, node, x, 2);
+  slides(d, node.inputs[0], static_cast<int>(x.size()));
+  d.mix(node.inputs[0], {0});
   d.pin_value(node.inputs[1], d.why(node));
   d.pin(node, x[0]);
   d.make(node, d.output(node, 0), with_places(d, node, x[0], x[1]));
@@ -131,6 +144,8 @@ void roi_align(Discovery& d, const Node& node) {
   const int y = d.output(node, 0);
   if (x.size() != 4 || node.inputs.size() != 3 || !d.known(y)) return d.pin_all(node);
   d.pin(node, x[0]);
+  d.mix(node.inputs[0], {0});
+  slides(d, node.inputs[0], 4);
   pin_from(d, node, x, 2);
   for (const size_t i : {1, 2}) d.pin_value(node.inputs[i], d.why(node));
   d.make(node, y, with_places(d, node, d.pinned(node, d.dims(y)[0]), x[1]));
