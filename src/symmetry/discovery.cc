@@ -203,8 +203,8 @@ void Discovery::join_copies() {
     if (fresh) continue;
     const int first = at->second;
     for (int a = 0; a < rank(static_cast<int>(v)) && dims(first) == c->dims; ++a) {
-      factors.unify(axis(first, a), axis(static_cast<int>(v), a),
-                    text("tensor '{}' is stored once", escaped(c->name)));
+      unify(axis(first, a), axis(static_cast<int>(v), a),
+            text("tensor '{}' is stored once", escaped(c->name)));
       copies_.push_back({first, a, static_cast<int>(v), a});
     }
   }
@@ -228,7 +228,7 @@ void Discovery::join_copies() {
             text("tensor '{}' is a copy of '{}'", escaped(second.name), escaped(first.name));
         for (const int a : {0, 1}) {
           const int b = turned ? 1 - a : a;
-          factors.unify(axis(values[i], a), axis(values[j], b), reason);
+          unify(axis(values[i], a), axis(values[j], b), reason);
           copies_.push_back({values[i], a, values[j], b});
         }
       }

@@ -36,8 +36,9 @@ class Discovery {
   FactorId axis(int value, int axis) { return axes(value)[static_cast<size_t>(axis)]; }
   // What a node makes: its axes are these. Where sizes disagree with the known shape both sides are pinned.
   void make(const network::Node& node, int output, const Axes& axes);
-  void unify(const network::Node& node, FactorId a, FactorId b) {
-    if (!factors.unify(a, b, why(node))) crossed_.insert(crossed_.end(), {a, b});
+  void unify(const network::Node& node, FactorId a, FactorId b) { unify(a, b, why(node)); }
+  void unify(FactorId a, FactorId b, const std::string& why) {
+    if (!factors.unify(a, b, why)) crossed_.insert(crossed_.end(), {a, b});
   }
   // Axes that lie across one another (product P Q on product Q P): which of an item is meant is not clear.
   const std::vector<FactorId>& crossed() const noexcept { return crossed_; }

@@ -59,6 +59,26 @@ struct Totals {
   int64_t networks = 0, groups = 0, nested = 0, scaled = 0, signed_ = 0, turned = 0, other_sizes = 0;
 };
 
+// What comes of numbers that differ in their 13th digit: of a network of which that is much (the mean of what is left of a mean)
+// no run shows anything.
+bool well_conditioned(const network::Network& net, const std::vector<network::ArrayPtr>& shapes,
+                      uint64_t seed) {
+  Rng rng(seed, 9);
+  const auto near = [&](network::Array a) {
+    for (double& x : a.reals) x *= 1 + 1e-13 * rng.normal();
+    return std::make_shared<const network::Array>(std::move(a));
+  };
+  std::vector<network::ArrayPtr> inputs = random_inputs(net, shapes, {}, rng);
+  network::Executor executor(net, network::Precision::f64);
+  const auto before = executor.run(inputs);
+  for (network::ArrayPtr& x : inputs) x = near(*x);
+  network::Replacements constants;
+  for (size_t c = 0; c < net.constants.size(); ++c)
+    if (net.constants[c].floating() && net.constants[c].elements() > 1)
+      constants[static_cast<int>(c)] = near(network::to_array(net.constants[c]));
+  return relative_difference(before, executor.run(inputs, constants)) < 1e-9;
+}
+
 // Sizes that the search has not seen.
 bool hold_at_other_sizes(const network::Network& net, const Spec& spec, Rng& rng, Totals& totals) {
   network::InputShapes sizes;
@@ -68,8 +88,10 @@ bool hold_at_other_sizes(const network::Network& net, const Spec& spec, Rng& rng
   if (sizes.dimensions.empty()) return true;
   Verdict verdict;
   try {
-    verdict = verify(net, network::input_shapes(net, sizes), spec,
-                     {.trials = 1, .tolerance = kTolerance, .seed = rng.next_u64()});
+    const auto shapes = network::input_shapes(net, sizes);
+    const uint64_t seed = rng.next_u64();
+    verdict = verify(net, shapes, spec, {.trials = 1, .tolerance = kTolerance, .seed = seed});
+    if (!verdict.holds && !well_conditioned(net, shapes, seed)) return true;
   } catch (const Error&) {
     return true;  // such a size does not fit
   }
@@ -94,6 +116,7 @@ bool holds(uint64_t seed, Totals& totals) {
       if (kind == 4) draw = {};
       const Verdict verdict =
           verify(net, inputs, spec, {.trials = 1, .tolerance = kTolerance, .seed = seed, .draw = draw});
+      if (!verdict.holds && !well_conditioned(net, inputs, seed)) return true;
       EXPECT_TRUE(verdict.holds) << "kind " << kind << ' ' << verdict.difference << ' ' << verdict.guilty;
       all = all && verdict.holds;
     }
