@@ -90,6 +90,7 @@ class RandomNetwork {
   void product(), wave(), convolution(), transposed_convolution(), activation(), norm(), decomposed_norm();
   void join(), concat(), cut(), reshaped(), transposed(), blocks(), pool(), reduce(), soft(), attend(),
       between(), pad(), grow(), vector_op(), positions(), ordered(), equation();
+  void recurrent(), attention_node(), neighbours(), stretched(), skip_norm(), turned();
   void start(), finish();
 
   Rng rng_;
