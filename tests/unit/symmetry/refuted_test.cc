@@ -149,6 +149,21 @@ void turned_region(GraphMaker& g) {
   g.output(g.node("Conv", {g.node("Relu", {y}), g.weight("B", {2, 4, 1, 1})}), {1, 2, 2, 2});
 }
 
+// Blocks of units in rows; the columns are one for each block, and two more.
+void block_beside_part(GraphMaker& g) {
+  g.input("z", {1, 1});
+  const std::string v = g.weight("V", {3, 2});
+  const std::string rows =
+      g.node("Reshape", {g.node("Transpose", {g.weight("W", {5, 6})}), g.ints({3, 2, 5})});
+  const std::string y = g.node("Tanh", {g.node("Mul", {rows, g.node("Unsqueeze", {v, g.ints({2})})})});
+  const std::string columns = g.node("ReduceMax", {sum_over(g, y, {1}), g.ints({0})});
+  const std::string part = g.node("Slice", {columns, g.ints({0}), g.ints({3}), g.ints({2})});
+  const std::string blocks = g.node("Reshape", {sum_over(g, g.node("Exp", {v}), {1}), g.ints({1, 1, 3})});
+  const std::string sum = g.node(
+      "Add", {sum_over(g, g.node("Relu", {g.node("Mul", {part, blocks})}), {2}), sum_over(g, columns, {2})});
+  g.output(g.node("Add", {"z", g.node("Reshape", {sum, g.ints({1, 1})})}), {1, 1});
+}
+
 class Refuted : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Refuted, WhatIsClaimedHolds) {
@@ -176,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"normalised_batch", normalised_batch, 3, "nested"},
         Case{"sine_of_sine", sine_of_sine, 1, "sign phase"},
         Case{"cut_within_second", cut_within_second, 1, ""}, Case{"crossed", crossed, 1, ""},
-        Case{"turned_region", turned_region, 0, ""},
+        Case{"block_beside_part", block_beside_part, 3, ""}, Case{"turned_region", turned_region, 0, ""},
         Case{"convolved",
              [](GraphMaker& g) {
                along_places(g, [&](const std::string& x) {
