@@ -164,6 +164,16 @@ void block_beside_part(GraphMaker& g) {
   g.output(g.node("Add", {"z", g.node("Reshape", {sum, g.ints({1, 1})})}), {1, 1});
 }
 
+// The same units twice, into packed attention.
+void attended_twice(GraphMaker& g) {
+  g.input("x", {2, 3, 5});
+  const std::string h = g.node("MatMul", {"x", g.weight("A", {5, 4})});
+  const std::string both = g.node("Concat", {h, h}, {.i = {{"axis", 2}}});
+  const std::string y = g.node("com.microsoft.Attention", {both, g.weight("W", {8, 12}), g.weight("b", {12})},
+                               {.i = {{"num_heads", 2}}});
+  g.output(g.node("MatMul", {y, g.weight("B", {4, 2})}), {2, 3, 2});
+}
+
 class Refuted : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Refuted, WhatIsClaimedHolds) {
@@ -191,7 +201,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"normalised_batch", normalised_batch, 3, "nested"},
         Case{"sine_of_sine", sine_of_sine, 1, "sign phase"},
         Case{"cut_within_second", cut_within_second, 1, ""}, Case{"crossed", crossed, 1, ""},
-        Case{"block_beside_part", block_beside_part, 3, ""}, Case{"turned_region", turned_region, 0, ""},
+        Case{"block_beside_part", block_beside_part, 3, ""},
+        Case{"attended_twice", attended_twice, 4, "scale sign nested"},
+        Case{"turned_region", turned_region, 0, ""},
         Case{"convolved",
              [](GraphMaker& g) {
                along_places(g, [&](const std::string& x) {
