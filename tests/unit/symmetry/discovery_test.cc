@@ -55,9 +55,8 @@ TEST(Discovery, AnOperatorThatIsNotKnownPinsWhatItTouches) {
   });
   EXPECT_TRUE(built.spec.groups.empty());
   EXPECT_EQ(built.spec.coverage(), 0);
-  EXPECT_TRUE(pinned_by(built.spec,
-                        "the node that makes 'm' (Mystery): an operator that is not known (domain "
-                        "'example', version 0)"));
+  EXPECT_TRUE(pinned_by(built.spec, "the node that makes 'm' (Mystery): an operator that is not known (domain "
+                                    "'example', version 0)"));
 }
 
 TEST(Discovery, WhatLooksAtTheOrderPins) {
