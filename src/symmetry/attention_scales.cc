@@ -25,8 +25,7 @@ void attention_scale(LeafScales& s, const Node& node) {
   const bool packed = node.op == "Attention" && !node.domain.empty();
   // The leaf as the packed operator's input: as the summed axis of a product.
   if (packed && !of_scores && !of_values && !mixed) {
-    const int x = s.at(node.inputs[0], 2), w = s.at(node.inputs[1], 0);
-    return s.inverse(x, w);
+    return s.inverse(s.all_at(node.inputs[0], 2), s.all_at(node.inputs[1], 0));
   }
   if (mixed || (!of_scores && !of_values)) return s.one_all(node);
   const bool both = of_scores && of_values;  // keys and values in one array

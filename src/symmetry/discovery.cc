@@ -41,8 +41,7 @@ bool uniform(const Constant& c) {
 
 }  // namespace
 
-Discovery::Discovery(const network::Network& network, std::vector<network::ArrayPtr> shapes,
-                     std::vector<network::ArrayPtr> others, bool unsure)
+Discovery::Discovery(const network::Network& network, Shapes shapes, std::vector<Shapes> others, bool unsure)
     : network_(network),
       shapes_(std::move(shapes)),
       others_(std::move(others)),
@@ -143,9 +142,11 @@ std::vector<int64_t> Discovery::integers(int value) const {
 bool Discovery::varies(int value) const noexcept {
   if (value == kNone || network_.constant_of(value)) return false;
   if (others_.empty()) return unsure_;
-  const network::ArrayPtr &a = shapes_[static_cast<size_t>(value)], &b = others_[static_cast<size_t>(value)];
-  if (!a || !b) return true;
-  return a->dims != b->dims || a->ints != b->ints || a->reals != b->reals;
+  const network::ArrayPtr& a = shapes_[static_cast<size_t>(value)];
+  return std::ranges::any_of(others_, [&](const Shapes& other) {
+    const network::ArrayPtr& b = other[static_cast<size_t>(value)];
+    return !a || !b || a->dims != b->dims || a->ints != b->ints || a->reals != b->reals;
+  });
 }
 int Discovery::input(const Node& node, size_t i) const noexcept {
   return i < node.inputs.size() ? node.inputs[i] : kNone;
@@ -202,8 +203,8 @@ void Discovery::join_copies() {
     if (fresh) continue;
     const int first = at->second;
     for (int a = 0; a < rank(static_cast<int>(v)) && dims(first) == c->dims; ++a) {
-      factors.unify(axis(first, a), axis(static_cast<int>(v), a),
-                    text("tensor '{}' is stored once", escaped(c->name)));
+      unify(axis(first, a), axis(static_cast<int>(v), a),
+            text("tensor '{}' is stored once", escaped(c->name)));
       copies_.push_back({first, a, static_cast<int>(v), a});
     }
   }
@@ -227,17 +228,17 @@ void Discovery::join_copies() {
             text("tensor '{}' is a copy of '{}'", escaped(second.name), escaped(first.name));
         for (const int a : {0, 1}) {
           const int b = turned ? 1 - a : a;
-          factors.unify(axis(values[i], a), axis(values[j], b), reason);
+          unify(axis(values[i], a), axis(values[j], b), reason);
           copies_.push_back({values[i], a, values[j], b});
         }
       }
 }
 
 void Discovery::sweep() {
-  if (!others_.empty()) {
-    std::swap(shapes_, others_);
+  for (Shapes& other : others_) {
+    std::swap(shapes_, other);
     sweep_once();
-    std::swap(shapes_, others_);
+    std::swap(shapes_, other);
     for (size_t v = 0; v < axes_.size(); ++v) {
       if (network_.values[v].constant != kNone) continue;
       axes_[v].clear();

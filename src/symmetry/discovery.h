@@ -15,12 +15,12 @@ using Axes = std::vector<FactorId>;
 
 class Discovery {
  public:
-  // `shapes`: what network::infer() says of every value; `others`: what it says when free dimensions of the inputs are of other
-  // sizes, empty where none is free or no other size fits; `unsure` in the second case.
-  Discovery(const network::Network& network, std::vector<network::ArrayPtr> shapes,
-            std::vector<network::ArrayPtr> others, bool unsure);
+  using Shapes = std::vector<network::ArrayPtr>;  // what network::infer() says of every value
+  // `others`: for other sizes of the inputs' free dimensions, empty where none is free or no other size fits; `unsure` in the
+  // second case.
+  Discovery(const network::Network& network, Shapes shapes, std::vector<Shapes> others, bool unsure);
   // All rules, in order; then inputs and outputs pinned, copies of one tensor joined. For the other sizes first, with the
-  // stored tensors' axes kept: what holds for both by chance of one size is not claimed.
+  // stored tensors' axes kept: what holds by chance of one size is not claimed.
   void sweep();
 
   // --- for rules ---
@@ -36,7 +36,12 @@ class Discovery {
   FactorId axis(int value, int axis) { return axes(value)[static_cast<size_t>(axis)]; }
   // What a node makes: its axes are these. Where sizes disagree with the known shape both sides are pinned.
   void make(const network::Node& node, int output, const Axes& axes);
-  void unify(const network::Node& node, FactorId a, FactorId b) { factors.unify(a, b, why(node)); }
+  void unify(const network::Node& node, FactorId a, FactorId b) { unify(a, b, why(node)); }
+  void unify(FactorId a, FactorId b, const std::string& why) {
+    if (!factors.unify(a, b, why)) crossed_.insert(crossed_.end(), {a, b});
+  }
+  // Axes that lie across one another (product P Q on product Q P): which of an item is meant is not clear.
+  const std::vector<FactorId>& crossed() const noexcept { return crossed_; }
   // b is stretched to a: an axis of 1 gives way.
   void unify_stretched(const network::Node& node, FactorId a, FactorId b);
   void pin(const network::Node& node, FactorId f) { factors.pin(f, why(node)); }
@@ -53,10 +58,16 @@ class Discovery {
   void contract(FactorId summed, const Axes& others) {
     for (const FactorId other : others) forbid(other, summed);
   }
+  // The same of a sum of products, where `apart` are axes that not all terms of the product have: what is summed has one
+  // order for all of their items, also where by chance the others have axes of the same factor (x x^T).
+  void contract(FactorId summed, const Axes& others, const Axes& apart) {
+    contract(summed, others);
+    for (const FactorId other : apart) forbid(summed, other);
+  }
   std::string why(const network::Node& node) const;
   // Numbers of an input where they follow from shapes and constants.
   const network::Array* numbers(int value) const noexcept;
-  std::vector<int64_t> integers(int value) const;                  // of numbers(); empty where unknown
+  std::vector<int64_t> integers(int value) const;  // of numbers(); empty where unknown
   // Whether shape or numbers depend on the sizes of free dimensions.
   bool varies(int value) const noexcept;
   int input(const network::Node& node, size_t i) const noexcept;   // kNone where left out
@@ -90,13 +101,15 @@ class Discovery {
   void sweep_once();
 
   const network::Network& network_;
-  std::vector<network::ArrayPtr> shapes_, others_;
+  Shapes shapes_;
+  std::vector<Shapes> others_;
   bool unsure_;
   std::vector<Axes> axes_;
   std::vector<bool> made_, from_data_, bias_;
   std::vector<Mix> mixes_;
   std::vector<std::pair<FactorId, FactorId>> forbidden_;
   std::vector<Copy> copies_;
+  std::vector<FactorId> crossed_;
 };
 
 using Rule = void (*)(Discovery&, const network::Node&);

@@ -243,10 +243,11 @@ bool Factors::unify_products(FactorId a, FactorId b) {
   }
 }
 
-void Factors::unify(FactorId a, FactorId b, const std::string& why) {
-  if (try_unify(a, b)) return;
+bool Factors::unify(FactorId a, FactorId b, const std::string& why) {
+  if (try_unify(a, b)) return true;
   pin(a, why);
   pin(b, why);
+  return false;
 }
 
 }  // namespace dws::symmetry

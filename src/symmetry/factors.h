@@ -36,8 +36,8 @@ class Factors {
   std::vector<FactorId> leaves(FactorId f) const;
 
   // Makes two factors of one size the same, refining both as far as needed. Where no refinement fits (or the sizes
-  // differ), both are pinned by `why`.
-  void unify(FactorId a, FactorId b, const std::string& why);
+  // differ), both are pinned by `why`, and it is false.
+  bool unify(FactorId a, FactorId b, const std::string& why);
   // f = first ⊕ second with `at` items in the first. nullopt where a product stands in the way.
   std::optional<std::pair<FactorId, FactorId>> split(FactorId f, int64_t at);
   // f = outer x inner with `outer` items outside. nullopt where it does not fit.

@@ -167,16 +167,14 @@ void convolution(LeafScales& s, const Node& node) {
     if (p.axis > 1) return s.one_all(node);
   const int in = s.at(x, 1), out = s.at(y, 1);
   const int w_in = s.at(w, transposed ? 0 : 1), w_out = s.at(w, transposed ? 1 : 0);
-  if (node.attr_int("group", 1) == 1) {
-    s.inverse(in, w_in);
-    s.same(out, w_out);
-  } else if (in != kNone && out != kNone) {
-    const int shared = transposed ? w_in : w_out;
+  // Where the leaf is groups, one axis of the weight has it for both; the other has channels within a group, in or out, which
+  // may be one leaf (what goes in is added to what comes out).
+  const int shared = transposed ? w_in : w_out, within = transposed ? w_out : w_in;
+  if (node.attr_int("group", 1) != 1 && in != kNone && out != kNone && within == kNone) {
     if (shared == kNone) return s.one_all(node);
     s.product(out, in, shared, true);
-  } else if (in != kNone) {
-    s.inverse(in, w_in);
   } else {
+    s.inverse(in, w_in);
     s.same(out, w_out);
   }
   if (bias != kNone) s.same(out, s.at(bias, 0));

@@ -66,15 +66,15 @@ const std::vector<LeafScales::Place>& LeafScales::places(int value) {
         // Where the leaf is met twice within a part, or the numbers are integers, nothing is scaled.
         if (n > 1 || (c && !c->floating())) one(place.unknown);
       };
-      if (d_.factors.kind(axes[a]) != Factors::Kind::sum) {
-        add(axes[a], 0);
-        continue;
-      }
-      int64_t begin = 0;
-      for (const FactorId part : d_.factors.parts(axes[a])) {
-        add(part, begin);
-        begin += d_.factors.size(part);
-      }
+      // Parts behind one another may have been cut into parts themselves.
+      const auto add_parts = [&](auto&& self, FactorId f, int64_t begin) -> void {
+        if (d_.factors.kind(f) != Factors::Kind::sum) return add(f, begin);
+        for (const FactorId part : d_.factors.parts(f)) {
+          self(self, part, begin);
+          begin += d_.factors.size(part);
+        }
+      };
+      add_parts(add_parts, axes[a], 0);
     }
   }
   return at->second;
@@ -250,6 +250,20 @@ class Emission {
       for (const auto& sine : scales_.sines)
         if (u.is_one(sine.out) && !u.is_one(sine.in)) {
           u.one(sine.in);
+          changed = true;
+        }
+    }
+    // What a half turn negates must not go into another sine, through nothing but itself: that one's sign goes on then.
+    const auto turned_before = [&](int in) {
+      return std::ranges::any_of(scales_.sines, [&](const auto& other) {
+        return u.find(other.out).first == u.find(in).first && u.find(other.in).first != u.find(in).first;
+      });
+    };
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const auto& sine : scales_.sines)
+        if (!u.is_one(sine.in) && u.find(sine.in).first != u.find(sine.out).first && turned_before(sine.in)) {
+          u.same(sine.in, sine.out);
           changed = true;
         }
     }

@@ -81,17 +81,24 @@ class Companions {
     for (size_t a = 0; a < axes.size(); ++a) {
       Counted beside;
       for (size_t b = 0; b < axes.size(); ++b)
-        if (b != a)
+        if (b != a) {
           for (const auto& [leaf, n] : whole[b]) beside[leaf] += n;
+          // One that makes up a part of the axis does not say which of its items is meant either.
+          for (const FactorId leaf : factors_.leaves(axes[b])) {
+            const auto at = whole[b].find(leaf);
+            if (at == whole[b].end()) beside[leaf] += 2;
+          }
+        }
       walk(axes[a], beside);
     }
   }
   void forbid(FactorId leaf, FactorId by) { forbidden_.insert({factors_.root(leaf), factors_.root(by)}); }
+  void forbid_by(FactorId by) { never_.insert(factors_.root(by)); }
   std::vector<FactorId> of(FactorId leaf) const {
     std::vector<FactorId> found;
     if (const auto at = common_.find(leaf); at != common_.end())
       for (const FactorId by : at->second)
-        if (by != leaf && !forbidden_.contains({leaf, by})) found.push_back(by);
+        if (by != leaf && !forbidden_.contains({leaf, by}) && !never_.contains(by)) found.push_back(by);
     return found;
   }
 
@@ -125,6 +132,7 @@ class Companions {
   const Factors& factors_;
   std::map<FactorId, std::set<FactorId>> common_;
   std::set<std::pair<FactorId, FactorId>> forbidden_;
+  std::set<FactorId> never_;
 };
 
 Companions companions(Discovery& d) {
@@ -143,6 +151,8 @@ Companions companions(Discovery& d) {
   for (const auto& [what, by] : d.forbidden())
     for (const FactorId leaf : d.factors.leaves(what))
       for (const FactorId other : d.factors.leaves(by)) found.forbid(leaf, other);
+  for (const FactorId axis : d.crossed())
+    for (const FactorId leaf : d.factors.leaves(axis)) found.forbid_by(leaf);
   return found;
 }
 
@@ -307,41 +317,58 @@ class Builder {
   std::vector<FactorId> leaf_of_group_;
 };
 
-// Shapes for inputs whose free dimensions are larger.
-std::vector<network::ArrayPtr> with_other_sizes(const network::Network& network,
-                                                const std::vector<network::ArrayPtr>& inputs, bool& unsure) {
-  bool free = false;
-  // One more shows what is a chance of the size; networks that halve their pictures often need twice as much.
-  for (const auto larger : {+[](int64_t n) { return n + 1; }, +[](int64_t n) { return 2 * n; }}) {
-    std::vector<network::ArrayPtr> others = inputs;
+// Shapes for inputs whose free dimensions are of other sizes.
+std::vector<Discovery::Shapes> with_other_sizes(const network::Network& network,
+                                                const Discovery::Shapes& inputs, bool& unsure) {
+  // Dimensions by name (those without by their axis), numbered.
+  std::map<std::string, int64_t> numbers;
+  const auto sized = [&](auto size) {
+    Discovery::Shapes others = inputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       const network::Value& value = network.values[static_cast<size_t>(network.graph.inputs[i])];
       network::Array a{.type = inputs[i]->type, .dims = inputs[i]->dims};
       for (size_t axis = 0; axis < a.dims.size(); ++axis) {
         if (value.dims && axis < value.dims->size() && (*value.dims)[axis] >= 0) continue;
-        free = true;
-        a.dims[axis] = larger(a.dims[axis]);
+        const bool named = axis < value.symbols.size() && !value.symbols[axis].empty();
+        const std::string name = named ? value.symbols[axis] : text("#{}", axis);
+        const auto number = numbers.emplace(name, static_cast<int64_t>(numbers.size()) + 1).first->second;
+        a.dims[axis] = size(a.dims[axis], number);
       }
       others[i] = std::make_shared<const network::Array>(std::move(a));
     }
-    if (!free) return {};
-    try {
-      return network::infer(network, others);
-    } catch (const Error&) {
-      continue;  // such a size does not fit
+    return others;
+  };
+  using Size = int64_t (*)(int64_t n, int64_t number);
+  // A little more shows what is a chance of one size, each its own what is a chance of two; networks that halve their pictures
+  // need multiples; what is divided, or cut off at a limit, changes only when there is much more.
+  const std::vector<std::vector<Size>> kinds = {
+      {[](int64_t n, int64_t number) { return n + number; }, [](int64_t n, int64_t) { return n + 1; }},
+      {[](int64_t n, int64_t number) { return 2 * n * number; }, [](int64_t n, int64_t) { return 2 * n; }},
+      {[](int64_t n, int64_t number) { return 9 * n + number; }, [](int64_t n, int64_t) { return 8 * n; }}};
+  std::vector<Discovery::Shapes> found;
+  for (const std::vector<Size>& kind : kinds)
+    for (const Size size : kind) {
+      const Discovery::Shapes others = sized(size);
+      if (numbers.empty()) return {};
+      try {
+        found.push_back(network::infer(network, others));
+        break;
+      } catch (const Error&) {
+        continue;  // such a size does not fit
+      }
     }
-  }
-  unsure = true;
-  return {};
+  unsure = found.empty();
+  return found;
 }
 
 }  // namespace
 
 Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& inputs) {
   if (inputs.size() != network.graph.inputs.size())
-    throw Error(ErrorKind::internal, text("{} shapes for {} inputs", inputs.size(), network.graph.inputs.size()));
+    throw Error(ErrorKind::internal,
+                text("{} shapes for {} inputs", inputs.size(), network.graph.inputs.size()));
   bool unsure = false;
-  std::vector<network::ArrayPtr> others = with_other_sizes(network, inputs, unsure);
+  std::vector<Discovery::Shapes> others = with_other_sizes(network, inputs, unsure);
   Discovery d(network, network::infer(network, inputs), std::move(others), unsure);
   d.sweep();
   return Builder(d).build();

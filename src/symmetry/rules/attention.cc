@@ -108,8 +108,8 @@ void join(Discovery& d, const Node& node, const AttentionParts& p) {
   const auto groups = d.factors.divide(q.heads, std::max<int64_t>(d.factors.size(k.heads), 1));
   d.unify(node, groups ? groups->first : q.heads, k.heads);
   for (const FactorId summed : {q.size, k.length, v.size})
-    for (const FactorId other : {q.batch, q.length, q.heads, q.size, k.length, k.heads, v.size})
-      d.forbid(other, summed);
+    d.contract(summed, {q.batch, q.length, q.heads, q.size, k.length, k.heads, v.size}, {q.length, k.length});
+  d.contract(k.length, {}, {v.size});
 }
 // A mask or bias is stretched to the scores.
 void along_scores(Discovery& d, const Node& node, int value, const Axes& scores) {
@@ -156,15 +156,12 @@ void pin_given(Discovery& d, const Node& node, size_t first, size_t last) {
   for (size_t i = first; i < last; ++i)
     if (const int value = d.input(node, i); value != kNone) d.pin_value(value, d.why(node));
 }
-// The first numbers of a head are turned in pairs by angles: a pair cannot be torn, and each has its own angle. Heads have no
-// order for one number of a pair alone.
-void turned(Discovery& d, const Node& node, FactorId size, FactorId heads, int cosines) {
+// The first numbers of a head are turned in pairs by angles: a pair cannot be torn, and each has its own angle.
+void turned(Discovery& d, const Node& node, FactorId size, int cosines) {
   const int64_t n =
       cosines == kNone || d.rank(cosines) < 1 ? d.factors.size(size) : 2 * d.dims(cosines).back();
   const auto halves = d.factors.split(size, std::min(n, d.factors.size(size)));
-  const FactorId pairs = halves ? halves->first : size;
-  d.pin(node, pairs);
-  d.contract(pairs, {heads});
+  d.pin(node, halves ? halves->first : size);
 }
 
 void attention(Discovery& d, const Node& node) {
@@ -214,7 +211,8 @@ void packed_attention(Discovery& d, const Node& node) {
   if (!p || node.attr_int("do_rotary", 0) || given_after(node, 6)) return d.pin_all(node);
   const int w = node.inputs[1];
   d.unify(node, d.axis(node.inputs[0], 2), d.axis(w, 0));
-  d.contract(d.axis(w, 0), {p->query.batch, p->query.length, d.axis(w, 1)});
+  const Axes apart = {p->query.batch, p->query.length, d.axis(w, 1)};
+  d.contract(d.axis(w, 0), apart, apart);
   join(d, node, *p);
   if (const int bias = d.input(node, 2); bias != kNone) {
     if (d.rank(bias) != 1) return d.pin_all(node);
@@ -246,7 +244,7 @@ void grouped(Discovery& d, const Node& node) {
   for (const size_t i : {3, 4})
     if (const int past = d.input(node, i); past != kNone && d.rank(past) == 4) d.pin(node, d.axis(past, 2));
   pin_given(d, node, 5, 10);
-  if (node.attr_int("do_rotary", 0)) turned(d, node, p->query.size, p->query.heads, d.input(node, 7));
+  if (node.attr_int("do_rotary", 0)) turned(d, node, p->query.size, d.input(node, 7));
   const int present = d.output(node, 1);
   outputs(d, node, *p,
           d.known(present) && d.rank(present) == 4 ? d.pinned(node, d.dims(present)[2]) : p->key.length);
@@ -261,7 +259,8 @@ void rotary(Discovery& d, const Node& node) {
   pin_given(d, node, 1, node.inputs.size());
   d.pin(node, x[x.size() == 3 ? 1 : 2]);
   if (standard || d.input(node, 1) == kNone || d.dims(node.inputs[1]).size() > 1) d.pin(node, x[0]);
-  FactorId size = x.back(), heads = x[1];
+  FactorId size = x.back();
+  std::optional<FactorId> heads;
   if (x.size() == 3) {
     const int64_t named = node.attr_int("num_heads", 0), angles = 2 * d.dims(cosines).back();
     const int64_t count = named > 0 ? named : angles > 0 ? d.factors.size(x[2]) / angles : 0;
@@ -270,7 +269,9 @@ void rotary(Discovery& d, const Node& node) {
     heads = halves->first;
     size = halves->second;
   }
-  turned(d, node, size, heads, cosines);
+  turned(d, node, size, cosines);
+  for (size_t k = 0; k + 1 < x.size(); ++k) d.forbid(x[k], size);
+  if (heads) d.forbid(*heads, size);
   d.make(node, d.output(node, 0), x);
 }
 

@@ -10,6 +10,13 @@ using network::Node;
 void pin_from(Discovery& d, const Node& node, const Axes& axes, size_t first) {
   for (size_t a = first; a < axes.size(); ++a) d.pin(node, axes[a]);
 }
+// What slides along places sees several at once: nothing else has an order of its own for each of them. (That they are pinned
+// does not say so: what comes out may be added to what went in.)
+void slides(Discovery& d, int value, int rank) {
+  std::vector<int> places;
+  for (int a = 2; a < rank; ++a) places.push_back(a);
+  d.mix(value, places);
+}
 // (N, C, ...): the axes of the output, with places of its own.
 Axes with_places(Discovery& d, const Node& node, FactorId batch, FactorId channels) {
   Axes out = {batch, channels};
@@ -23,15 +30,18 @@ void convolution(Discovery& d, const Node& node, int input, int weight, int bias
   if (x.size() < 3 || w.size() != x.size()) return d.pin_all(node);
   pin_from(d, node, x, 2);
   pin_from(d, node, w, 2);
+  for (const int value : {input, weight}) slides(d, value, d.rank(value));
   const int64_t groups = node.attr_int("group", 1);
   d.contract(w[1], {x[0], w[0]});
   if (groups == 1) {
+    d.contract(w[1], {}, {x[0], w[0]});
     d.unify(node, x[1], w[1]);
   } else {
     const auto in = d.factors.divide(x[1], groups), out = d.factors.divide(w[0], groups);
     if (!in || !out) return d.pin_all(node);
     d.unify(node, in->first, out->first);
     d.unify(node, in->second, w[1]);
+    d.contract(w[1], {}, {x[0], out->second});
   }
   if (bias != kNone && d.rank(bias) == 1) d.unify(node, w[0], d.axis(bias, 0));
   d.make(node, d.output(node, 0), with_places(d, node, x[0], w[0]));
@@ -74,12 +84,14 @@ void conv_transpose(Discovery& d, const Node& node) {
   if (x.size() < 3 || w.size() != x.size()) return d.pin_all(node);
   pin_from(d, node, x, 2);
   pin_from(d, node, w, 2);
+  for (const size_t i : {0, 1}) slides(d, node.inputs[i], static_cast<int>(x.size()));
   d.unify(node, x[1], w[0]);
   FactorId out = w[1];
-  if (node.attr_int("group", 1) == 1) d.contract(x[1], {x[0], w[1]});
+  if (node.attr_int("group", 1) == 1) d.contract(x[1], {x[0], w[1]}, {x[0], w[1]});
   if (const int64_t groups = node.attr_int("group", 1); groups != 1) {
     const auto in = d.factors.divide(w[0], groups);
     if (!in) return d.pin_all(node);
+    d.contract(in->second, {x[0], in->first, w[1]}, {x[0], w[1]});
     out = d.factors.product({in->first, w[1]});
   }
   if (const int bias = d.input(node, 2); bias != kNone && d.rank(bias) == 1)
@@ -91,6 +103,7 @@ void pool(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
   if (x.size() < 3 || d.output(node, 1) != kNone) return d.pin_all(node);  // indices count across channels
   pin_from(d, node, x, 2);
+  slides(d, node.inputs[0], static_cast<int>(x.size()));
   d.make(node, d.output(node, 0), with_places(d, node, x[0], x[1]));
 }
 void global_pool(Discovery& d, const Node& node) {
@@ -104,10 +117,13 @@ void resize(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
   const int y = d.output(node, 0);
   if (!d.known(y) || d.dims(y).size() != x.size()) return d.pin_all(node);
+  // A region of interest may be a part of any axis, or the other way round.
+  const bool region = node.attr_string("coordinate_transformation_mode", "") == "tf_crop_and_resize";
   Axes out = x;
   for (size_t a = 0; a < x.size(); ++a) {
-    if (a < 2 && d.factors.size(x[a]) == d.dims(y)[a]) continue;
+    if (a < 2 && !region && d.factors.size(x[a]) == d.dims(y)[a]) continue;
     d.pin(node, x[a]);
+    d.mix(node.inputs[0], {static_cast<int>(a)});
     out[a] = d.pinned(node, d.dims(y)[a]);
   }
   d.make(node, y, out);
@@ -116,6 +132,8 @@ void grid_sample(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
   if (x.size() < 3 || d.input(node, 1) == kNone) return d.pin_all(node);
   pin_from(d, node, x, 2);
+  slides(d, node.inputs[0], static_cast<int>(x.size()));
+  d.mix(node.inputs[0], {0});
   d.pin_value(node.inputs[1], d.why(node));
   d.pin(node, x[0]);
   d.make(node, d.output(node, 0), with_places(d, node, x[0], x[1]));
@@ -126,6 +144,8 @@ void roi_align(Discovery& d, const Node& node) {
   const int y = d.output(node, 0);
   if (x.size() != 4 || node.inputs.size() != 3 || !d.known(y)) return d.pin_all(node);
   d.pin(node, x[0]);
+  d.mix(node.inputs[0], {0});
+  slides(d, node.inputs[0], 4);
   pin_from(d, node, x, 2);
   for (const size_t i : {1, 2}) d.pin_value(node.inputs[i], d.why(node));
   d.make(node, y, with_places(d, node, d.pinned(node, d.dims(y)[0]), x[1]));

@@ -28,10 +28,11 @@ void concat(Discovery& d, const Node& node) {
 }
 
 // Items [begin, end) of an axis; a pinned leaf where the axis cannot be cut there.
-FactorId part_of(Discovery& d, const Node& node, FactorId f, int64_t begin, int64_t end) {
+FactorId part_of(Discovery& d, const Node& node, size_t axis, FactorId f, int64_t begin, int64_t end) {
   if (const auto front = d.factors.split(f, begin))
     if (const auto middle = d.factors.split(front->second, end - begin)) return middle->first;
   d.pin(node, f);
+  d.mix(node.inputs[0], {static_cast<int>(axis)});
   return d.pinned(node, end - begin);
 }
 
@@ -46,7 +47,7 @@ void split(Discovery& d, const Node& node) {
     const int64_t end = begin + d.dims(output)[a];
     Axes out = x;
     if (d.varies(d.input(node, 1))) d.pin(node, x[a]);
-    out[a] = part_of(d, node, x[a], begin, end);
+    out[a] = part_of(d, node, a, x[a], begin, end);
     d.make(node, output, out);
     begin = end;
   }
@@ -67,6 +68,7 @@ void slice(Discovery& d, const Node& node) {
     for (size_t a = 0; a < out.size(); ++a)
       if (!d.known(y) || d.dims(y)[a] != d.factors.size(out[a])) {
         d.pin(node, out[a]);
+        d.mix(node.inputs[0], {static_cast<int>(a)});
         if (d.known(y)) out[a] = d.pinned(node, d.dims(y)[a]);
       }
     return d.make(node, y, out);
@@ -81,9 +83,10 @@ void slice(Discovery& d, const Node& node) {
     if (d.varies(d.input(node, 1)) || d.varies(d.input(node, 2))) d.pin(node, out[a]);
     if (step == 1) {
       const int64_t begin = std::clamp<int64_t>(starts[i] < 0 ? starts[i] + size : starts[i], 0, size);
-      out[a] = part_of(d, node, out[a], begin, begin + count);
+      out[a] = part_of(d, node, a, out[a], begin, begin + count);
     } else {
       d.pin(node, out[a]);
+      d.mix(node.inputs[0], {*axis});
       out[a] = d.pinned(node, count);
     }
   }
@@ -103,10 +106,12 @@ void gather(Discovery& d, const Node& node) {
   Axes out(x.begin(), x.begin() + *axis);
   if (d.varies(node.inputs[1])) d.pin(node, looked_up);
   if (run && index_rank <= 1) {
-    const FactorId part = part_of(d, node, looked_up, known.front(), known.back() + 1);
+    const FactorId part =
+        part_of(d, node, static_cast<size_t>(*axis), looked_up, known.front(), known.back() + 1);
     if (index_rank == 1) out.push_back(part);
   } else {
     d.pin(node, looked_up);
+    d.mix(node.inputs[0], {*axis});
     const Axes places = d.axes(node.inputs[1]);
     out.insert(out.end(), places.begin(), places.end());
   }
@@ -126,9 +131,10 @@ void gather_nd(Discovery& d, const Node& node) {
   Axes out;
   for (size_t a = 0; a < places; ++a) out.push_back(d.pinned(node, d.dims(indices)[a]));
   for (size_t a = 0; a < x.size(); ++a)
-    if (static_cast<int64_t>(a) < named)
+    if (static_cast<int64_t>(a) < named) {
       d.pin(node, x[a]);
-    else
+      d.mix(node.inputs[0], {static_cast<int>(a)});
+    } else
       out.push_back(x[a]);
   d.make(node, y, out);
 }
@@ -144,11 +150,15 @@ void scatter_nd(Discovery& d, const Node& node) {
       put.size() != places + x.size() - static_cast<size_t>(depth))
     return d.pin_all(node);
   d.pin_value(indices, d.why(node));
-  for (size_t a = 0; a < places; ++a) d.pin(node, put[a]);
+  for (size_t a = 0; a < places; ++a) {
+    d.pin(node, put[a]);
+    d.mix(updates, {static_cast<int>(a)});
+  }
   for (size_t a = 0; a < x.size(); ++a)
-    if (static_cast<int64_t>(a) < depth)
+    if (static_cast<int64_t>(a) < depth) {
       d.pin(node, x[a]);
-    else
+      d.mix(node.inputs[0], {static_cast<int>(a)});
+    } else
       d.unify(node, x[a], put[places + a - static_cast<size_t>(depth)]);
   d.make(node, d.output(node, 0), x);
 }
@@ -162,20 +172,35 @@ void reverse_sequence(Discovery& d, const Node& node) {
   if (const int lengths = d.input(node, 1); lengths != kNone) d.pin_value(lengths, d.why(node));
   for (const int axis : {*batch, *time}) {
     FactorId& f = x[static_cast<size_t>(axis)];
+    d.mix(node.inputs[0], {axis});
     d.pin(node, f);
     f = d.pinned(node, d.factors.size(f));
   }
   d.make(node, d.output(node, 0), x);
 }
 
+// Begins and ends of the axes that an input names (version 18), for all axes; none where they are not known.
+std::vector<int64_t> of_all_axes(const Discovery& d, const Node& node, const std::vector<int64_t>& pads,
+                                 size_t rank) {
+  if (d.input(node, 3) == kNone) return pads;
+  const auto named = named_axes(d, node, 3, static_cast<int>(rank));
+  if (!named || pads.size() != 2 * named->size()) return {};
+  std::vector<int64_t> all(2 * rank, 0);
+  for (size_t i = 0; i < named->size(); ++i) {
+    const auto a = static_cast<size_t>((*named)[i]);
+    all[a] = pads[i];
+    all[rank + a] = pads[named->size() + i];
+  }
+  return all;
+}
 // Items that are all alike are put before and behind: they may take any order among themselves.
 void pad(Discovery& d, const Node& node) {
   const int y = d.output(node, 0);
   Axes out = d.axes(node.inputs[0]);
   const size_t rank = out.size();
-  const std::vector<int64_t> pads = node.version < 11
-                                        ? node.attr_ints("pads").value_or(std::vector<int64_t>{})
-                                        : d.integers(d.input(node, 1));
+  std::vector<int64_t> pads = node.version < 11 ? node.attr_ints("pads").value_or(std::vector<int64_t>{})
+                                                : d.integers(d.input(node, 1));
+  pads = of_all_axes(d, node, pads, rank);
   const bool constant = node.attr_string("mode", "constant") == "constant";
   const bool plain =
       constant && pads.size() == 2 * rank && std::ranges::all_of(pads, [](int64_t p) { return p >= 0; });
@@ -183,8 +208,9 @@ void pad(Discovery& d, const Node& node) {
   for (size_t a = 0; a < rank; ++a) {
     if (plain) {
       out[a] = d.factors.sum({d.factors.leaf(pads[a]), out[a], d.factors.leaf(pads[rank + a])});
-    } else if (d.dims(y)[a] != d.factors.size(out[a]) || pads.empty()) {
+    } else if (d.dims(y)[a] != d.factors.size(out[a]) || pads.size() != 2 * rank || pads[a] != 0) {
       d.pin(node, out[a]);
+      d.mix(node.inputs[0], {static_cast<int>(a)});
       out[a] = d.pinned(node, d.dims(y)[a]);
     }
   }

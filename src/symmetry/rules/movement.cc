@@ -99,7 +99,10 @@ void depth_to_space(Discovery& d, const Node& node) {
   const int64_t places = block * block, channels = d.factors.size(x[1]) / places;
   const auto halves = d.factors.divide(x[1], column_row ? channels : places);
   if (!halves) return d.pin_all(node);
-  d.pin(node, column_row ? halves->second : halves->first);
+  const FactorId inner = column_row ? halves->second : halves->first;
+  d.pin(node, inner);
+  for (const FactorId other : {x[0], column_row ? halves->first : halves->second}) d.forbid(other, inner);
+  d.mix(node.inputs[0], {2, 3});
   d.pin(node, x[2]);
   d.pin(node, x[3]);
   d.make(node, y,
@@ -111,6 +114,7 @@ void space_to_depth(Discovery& d, const Node& node) {
   const Axes x = d.axes(node.inputs[0]);
   const int64_t block = node.attr_int("blocksize", 0);
   if (x.size() != 4 || !d.known(y) || block <= 0) return d.pin_all(node);
+  d.mix(node.inputs[0], {2, 3});
   d.pin(node, x[2]);
   d.pin(node, x[3]);
   d.make(node, y,

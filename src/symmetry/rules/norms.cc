@@ -76,6 +76,7 @@ void group_norm(Discovery& d, const Node& node) {
   per_channel(d, node, per_group ? halves->first : x[1], 1, 3);
   // Within a group all channels and places are one set; a channel's order may differ from group to group.
   d.mix(node.inputs[0], range(2, static_cast<int>(x.size())));
+  for (const FactorId other : {x[0], halves->first}) d.forbid(other, halves->second);
   d.make(node, d.output(node, 0), x);
 }
 
@@ -95,6 +96,7 @@ void hardmax(Discovery& d, const Node& node) {
   if (!axis) return d.pin_all(node);
   for (const int a : node.version < 13 ? range(*axis, rank) : std::vector<int>{*axis}) {
     FactorId& f = x[static_cast<size_t>(a)];
+    d.mix(node.inputs[0], {a});
     d.pin(node, f);
     f = d.pinned(node, d.factors.size(f));
   }
@@ -123,6 +125,7 @@ void lrn(Discovery& d, const Node& node) {
   Axes x = d.axes(node.inputs[0]);
   if (x.size() < 2) return d.pin_all(node);
   d.pin(node, x[1]);
+  d.mix(node.inputs[0], {1});
   x[1] = d.pinned(node, d.factors.size(x[1]));
   d.make(node, d.output(node, 0), x);
 }

@@ -11,14 +11,17 @@ namespace {
 using network::kNone;
 using network::Node;
 
-// The axes in front of the last two, stretched to one another.
-Axes batch_axes(Discovery& d, const Node& node, const Axes& a, const Axes& b) {
+// The axes in front of the last two, stretched to one another; those that only one has are added to `apart`.
+Axes batch_axes(Discovery& d, const Node& node, const Axes& a, const Axes& b, Axes& apart) {
   const size_t n = std::max(a.size(), b.size());
   Axes batch(n);
   for (size_t k = 0; k < n; ++k) {  // from the last
     const bool in_a = k < a.size(), in_b = k < b.size();
     const FactorId x = in_a ? a[a.size() - 1 - k] : -1, y = in_b ? b[b.size() - 1 - k] : -1;
     FactorId& f = batch[n - 1 - k];
+    if (!in_a || !in_b || d.factors.size(x) == 1 || d.factors.size(y) == 1)
+      for (const FactorId own : {x, y})
+        if (own >= 0) apart.push_back(own);
     if (!in_a || !in_b)
       f = in_a ? x : y;
     else if (d.factors.size(x) == 1)
@@ -37,10 +40,11 @@ void product(Discovery& d, const Node& node, Axes a, Axes b) {
   if (vector_a) a.insert(a.begin(), d.factors.leaf(1));
   if (vector_b) b.push_back(d.factors.leaf(1));
   d.unify(node, a.back(), b[b.size() - 2]);
-  Axes out = batch_axes(d, node, {a.begin(), a.end() - 2}, {b.begin(), b.end() - 2});
+  Axes apart = {a[a.size() - 2], b.back()};
+  Axes out = batch_axes(d, node, {a.begin(), a.end() - 2}, {b.begin(), b.end() - 2}, apart);
   if (!vector_a) out.push_back(a[a.size() - 2]);
   if (!vector_b) out.push_back(b.back());
-  d.contract(a.back(), out);
+  d.contract(a.back(), out, apart);
   d.make(node, d.output(node, 0), out);
 }
 void matmul(Discovery& d, const Node& node) {
@@ -89,7 +93,7 @@ void gemm(Discovery& d, const Node& node) {
   if (node.attr_int("transB", 0)) std::swap(b[0], b[1]);
   d.unify(node, a[1], b[0]);
   const Axes out = {a[0], b[1]};
-  d.contract(a[1], out);
+  d.contract(a[1], out, out);
   if (const int c = d.input(node, 2); c != kNone) {
     const Axes bias = d.axes(c);
     for (size_t k = 0; k < bias.size() && k < 2; ++k)
@@ -140,7 +144,7 @@ void matmul_nbits(Discovery& d, const Node& node) {
   }
   Axes out = x;
   out.back() = rows;
-  d.contract(x.back(), out);
+  d.contract(x.back(), out, out);
   d.make(node, d.output(node, 0), out);
 }
 
@@ -163,8 +167,26 @@ void einsum(Discovery& d, const Node& node) {
   }
   Axes out;
   for (const int label : equation.output) out.push_back(found.at(label));
-  for (const auto& [label, f] : found)
-    if (std::ranges::find(equation.output, label) == equation.output.end()) d.contract(f, out);
+  // Whether all inputs that have a label have the other too.
+  const auto together = [&](int label, int other) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      bool has = false, beside = false;
+      for (size_t k = 0; k < equation.inputs[i].size(); ++k) {
+        has = has || equation.inputs[i][k] == label;
+        beside = beside || (equation.inputs[i][k] == other &&
+                            d.factors.size(d.axis(node.inputs[i], static_cast<int>(k))) > 1);
+      }
+      if (has && !beside) return false;
+    }
+    return true;
+  };
+  for (const auto& [label, f] : found) {
+    if (std::ranges::find(equation.output, label) != equation.output.end()) continue;
+    Axes apart;
+    for (const auto& [other, g] : found)
+      if (other != label && !together(label, other)) apart.push_back(g);
+    d.contract(f, out, apart);
+  }
   d.make(node, d.output(node, 0), out);
 }
 

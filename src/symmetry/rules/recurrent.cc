@@ -26,7 +26,8 @@ void recurrent(Discovery& d, const Node& node, int64_t gates, bool quantised = f
   d.unify(node, directions, r[0]);
   // A step sees the one before, and all inputs and units of its own item.
   for (const FactorId summed : {sequence, x[2], hidden})
-    d.contract(summed, {sequence, batch, directions, hidden});
+    d.contract(summed, {sequence, batch, directions, hidden}, {sequence, batch});
+  d.contract(x[2], {}, {directions, hidden});
   const FactorId rows = d.factors.product({d.pinned(node, gates), hidden});
   d.unify(node, w[1], rows);
   d.unify(node, r[1], rows);

@@ -34,6 +34,7 @@ void ordered(Discovery& d, const Node& node, int64_t axis, bool keeps_axis, bool
   if (!at) return d.pin_all(node);
   const auto a = static_cast<size_t>(*at);
   d.pin(node, x[a]);
+  d.mix(node.inputs[0], {*at});
   for (const int output : node.outputs) {
     if (!d.known(output)) continue;
     Axes out = x;
