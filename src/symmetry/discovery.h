@@ -56,7 +56,7 @@ class Discovery {
   std::string why(const network::Node& node) const;
   // Numbers of an input where they follow from shapes and constants.
   const network::Array* numbers(int value) const noexcept;
-  std::vector<int64_t> integers(int value) const;                  // of numbers(); empty where unknown
+  std::vector<int64_t> integers(int value) const;  // of numbers(); empty where unknown
   // Whether shape or numbers depend on the sizes of free dimensions.
   bool varies(int value) const noexcept;
   int input(const network::Node& node, size_t i) const noexcept;   // kNone where left out
@@ -85,6 +85,7 @@ class Discovery {
   void node(const network::Node& node);
   void note_data(const network::Node& node);
   void join_copies();
+  bool join_copy(int first_value, int second_value);  // whether they were copies
   void find_biases(const network::Graph& graph);
 
   void sweep_once();

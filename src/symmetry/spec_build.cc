@@ -238,10 +238,13 @@ class Builder {
       for (const FactorId by : companions_.of(leaf)) {
         if (d_.factors.size(by) < 2 || !found_.contains(by)) continue;
         if (nested_.contains(by)) continue;
-        if (std::ranges::any_of(nested_, [&](const auto& n) { return n.second == leaf; })) continue;
+        if (outside_.contains(leaf)) continue;
         if (best < 0 || d_.factors.size(by) > d_.factors.size(best)) best = by;
       }
-      if (best >= 0 && (!movable(best) || found_[best].size() >= found_[leaf].size())) nested_[leaf] = best;
+      if (best >= 0 && (!movable(best) || found_[best].size() >= found_[leaf].size())) {
+        nested_[leaf] = best;
+        outside_.insert(best);
+      }
     }
     for (const auto& [leaf, by] : nested_) {
       const int outer = group_of_.contains(by) ? group_of_[by] : add(by, true);
@@ -304,6 +307,7 @@ class Builder {
   std::map<FactorId, std::vector<At>> found_;
   std::map<FactorId, int> group_of_;
   std::map<FactorId, FactorId> nested_;
+  std::set<FactorId> outside_;  // what others are nested in
   std::vector<FactorId> leaf_of_group_;
 };
 
@@ -339,7 +343,8 @@ std::vector<network::ArrayPtr> with_other_sizes(const network::Network& network,
 
 Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& inputs) {
   if (inputs.size() != network.graph.inputs.size())
-    throw Error(ErrorKind::internal, text("{} shapes for {} inputs", inputs.size(), network.graph.inputs.size()));
+    throw Error(ErrorKind::internal,
+                text("{} shapes for {} inputs", inputs.size(), network.graph.inputs.size()));
   bool unsure = false;
   std::vector<network::ArrayPtr> others = with_other_sizes(network, inputs, unsure);
   Discovery d(network, network::infer(network, inputs), std::move(others), unsure);
