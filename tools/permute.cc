@@ -53,6 +53,10 @@ std::vector<std::byte> new_bytes(const symmetry::Spec& spec, const symmetry::Net
 }
 
 int Permute::run() const {
+  if (!emit.empty()) {
+    require_other_file(emit, path, "--emit");
+    require_other_file(emit, out, "--emit");
+  }
   const NetworkInput input = read_network(path, network);
   symmetry::Spec spec;
   symmetry::NetworkElement g;
@@ -73,13 +77,14 @@ int Permute::run() const {
     if (c.made) continue;
     patches.push_back({c.bytes, [&, t] { return new_bytes(spec, g, static_cast<int>(t), c); }});
   }
-  if (!emit.empty()) require_writable(emit, force);
-  write_changed(input, out, patches, force);
+  Json element;
   if (!emit.empty()) {
-    Json json = symmetry::to_json(spec, g);
-    json.set("recipe", recipe(globals, {path}));
-    write_text(emit, json.dump() + "\n", force);
+    require_writable(emit, force);
+    element = symmetry::to_json(spec, g);
+    element.set("recipe", recipe(globals, {path}));  // before the output, which may take the input's place
   }
+  write_changed(input, out, patches, force);
+  if (!emit.empty()) write_text(emit, element.dump() + "\n", force);
   log_info(text("{}: {} groups, {} tensors changed", one_line(out), spec.groups.size(), patches.size()));
   return 0;
 }
