@@ -44,12 +44,13 @@ symmetry::Draw Permute::draw() const {
 }
 
 // The tensor's new bytes; orders alone move them as they are, so that nothing is rounded.
-std::vector<std::byte> new_bytes(const symmetry::Spec& spec, const symmetry::NetworkElement& g, int tensor,
+std::vector<std::byte> new_bytes(const symmetry::Spec& spec, const symmetry::NetworkElement& g,
+                                 const symmetry::MembersByTensor& members, int tensor,
                                  const network::Constant& c) {
   const int bits = onnx_type_bits(c.type);
-  if (bits >= 8 && symmetry::only_reorders(spec, g, tensor))
-    return symmetry::act_on_bytes(spec, g, tensor, c.bytes, static_cast<size_t>(bits) / 8);
-  return network::to_bytes(symmetry::act(spec, g, tensor, network::to_array(c)));
+  if (bits >= 8 && symmetry::only_reorders(spec, g, tensor, &members))
+    return symmetry::act_on_bytes(spec, g, tensor, c.bytes, static_cast<size_t>(bits) / 8, &members);
+  return network::to_bytes(symmetry::act(spec, g, tensor, network::to_array(c), {}, &members));
 }
 
 int Permute::run() const {
@@ -71,11 +72,12 @@ int Permute::run() const {
   if (inverse) g = symmetry::inverse(spec, g);
   std::vector<Patch> patches;
   const std::vector<bool> moved = symmetry::touched(spec);
+  const symmetry::MembersByTensor members = symmetry::members_by_tensor(spec);
   for (size_t t = 0; t < spec.tensors.size(); ++t) {
     if (!moved[t]) continue;
     const network::Constant& c = input.network.constants[static_cast<size_t>(spec.tensors[t].constant)];
     if (c.made) continue;
-    patches.push_back({c.bytes, [&, t] { return new_bytes(spec, g, static_cast<int>(t), c); }});
+    patches.push_back({c.bytes, [&, t] { return new_bytes(spec, g, members, static_cast<int>(t), c); }});
   }
   Json element;
   if (!emit.empty()) {
