@@ -57,6 +57,7 @@ void Graph::write(const weights::WeightGraph& graph) const {
 
 int Graph::back() const {
   if (out.empty()) throw Error(ErrorKind::usage, "--into needs -o, the network to write");
+  require_other_file(out, path, "-o");
   const weights::WeightGraph graph = weights::read_graph(path);
   const NetworkInput input = read_network(into, network);
   std::vector<Patch> patches;
@@ -74,6 +75,7 @@ int Graph::run() const {
       throw Error(
           ErrorKind::usage,
           text("-o {}: expected a name in .json, .dot, .graphml, .safetensors or .svg", one_line(out)));
+    require_other_file(out, path, "-o");
     require_writable(out, force);
   }
   const NetworkInput input = read_network(path, network);

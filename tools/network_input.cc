@@ -95,6 +95,14 @@ void write_changed(const NetworkInput& input, const std::string& path, const std
     write_onnx(*input.onnx, path, patches, force);
 }
 
+void require_other_file(const std::string& written, const std::string& read, const char* option) {
+  std::error_code none;
+  if (std::filesystem::weakly_canonical(written, none) == std::filesystem::weakly_canonical(read, none))
+    throw Error(ErrorKind::usage,
+                text("{} {}: would take the place of {}", option, one_line(written), one_line(read)),
+                "choose another name");
+}
+
 bool is_onnx(const std::string& path) {
   return path.size() > 5 && path.ends_with(".onnx");
 }

@@ -48,6 +48,9 @@ NetworkInput read_network(const std::string& path, const NetworkOptions& options
 void write_changed(const NetworkInput& input, const std::string& path, const std::vector<Patch>& patches,
                    bool force);
 
+// Throws Error{usage} when a file to write, as `option` says, is one that is read, or the network's own: --force is for another's.
+void require_other_file(const std::string& written, const std::string& read, const char* option);
+
 bool is_onnx(const std::string& path);
 
 ExternalData external_data(const NetworkOptions& options);

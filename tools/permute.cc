@@ -44,15 +44,20 @@ symmetry::Draw Permute::draw() const {
 }
 
 // The tensor's new bytes; orders alone move them as they are, so that nothing is rounded.
-std::vector<std::byte> new_bytes(const symmetry::Spec& spec, const symmetry::NetworkElement& g, int tensor,
+std::vector<std::byte> new_bytes(const symmetry::Spec& spec, const symmetry::NetworkElement& g,
+                                 const symmetry::MembersByTensor& members, int tensor,
                                  const network::Constant& c) {
   const int bits = onnx_type_bits(c.type);
-  if (bits >= 8 && symmetry::only_reorders(spec, g, tensor))
-    return symmetry::act_on_bytes(spec, g, tensor, c.bytes, static_cast<size_t>(bits) / 8);
-  return network::to_bytes(symmetry::act(spec, g, tensor, network::to_array(c)));
+  if (bits >= 8 && symmetry::only_reorders(spec, g, tensor, &members))
+    return symmetry::act_on_bytes(spec, g, tensor, c.bytes, static_cast<size_t>(bits) / 8, &members);
+  return network::to_bytes(symmetry::act(spec, g, tensor, network::to_array(c), {}, &members));
 }
 
 int Permute::run() const {
+  if (!emit.empty()) {
+    require_other_file(emit, path, "--emit");
+    require_other_file(emit, out, "--emit");
+  }
   const NetworkInput input = read_network(path, network);
   symmetry::Spec spec;
   symmetry::NetworkElement g;
@@ -67,19 +72,21 @@ int Permute::run() const {
   if (inverse) g = symmetry::inverse(spec, g);
   std::vector<Patch> patches;
   const std::vector<bool> moved = symmetry::touched(spec);
+  const symmetry::MembersByTensor members = symmetry::members_by_tensor(spec);
   for (size_t t = 0; t < spec.tensors.size(); ++t) {
     if (!moved[t]) continue;
     const network::Constant& c = input.network.constants[static_cast<size_t>(spec.tensors[t].constant)];
     if (c.made) continue;
-    patches.push_back({c.bytes, [&, t] { return new_bytes(spec, g, static_cast<int>(t), c); }});
+    patches.push_back({c.bytes, [&, t] { return new_bytes(spec, g, members, static_cast<int>(t), c); }});
   }
-  if (!emit.empty()) require_writable(emit, force);
-  write_changed(input, out, patches, force);
+  Json element;
   if (!emit.empty()) {
-    Json json = symmetry::to_json(spec, g);
-    json.set("recipe", recipe(globals, {path}));
-    write_text(emit, json.dump() + "\n", force);
+    require_writable(emit, force);
+    element = symmetry::to_json(spec, g);
+    element.set("recipe", recipe(globals, {path}));  // before the output, which may take the input's place
   }
+  write_changed(input, out, patches, force);
+  if (!emit.empty()) write_text(emit, element.dump() + "\n", force);
   log_info(text("{}: {} groups, {} tensors changed", one_line(out), spec.groups.size(), patches.size()));
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "core/shape.h"
 #include "core/text.h"
@@ -66,6 +67,14 @@ void ask_zoo(const std::string& path, const Checkpoint& checkpoint, network::Cha
   if (info.activation == "siren") chain.omega = info.omega;
 }
 
+Json read_config(const std::string& path) {
+  Json config = Json::parse(read_text(path), path);
+  if (!config.is_object())
+    throw Error(ErrorKind::bad_schema,
+                text("{}: expected the settings of a model, which are a JSON object", one_line(path)));
+  return config;
+}
+
 }  // namespace
 
 void read_stored(const std::string& path, const NetworkOptions& options, NetworkInput& input) {
@@ -83,7 +92,7 @@ void read_stored(const std::string& path, const NetworkOptions& options, Network
   ask_zoo(path, *input.tensors, settings.chain);
   const std::string config = (std::filesystem::path(input.tensors->folder()) / "config.json").string();
   if (std::error_code none; std::filesystem::is_regular_file(config, none))
-    settings.sizes.config = Json::parse(read_text(config), config);
+    settings.sizes.config = read_config(config);
   if (!options.activation.empty()) {
     if (settings.sizes.config.is_null()) settings.sizes.config = Json::object();
     settings.sizes.config.set("activation", options.activation);

@@ -65,6 +65,10 @@ void print_table(const symmetry::Spec& spec) {
 }
 
 int Symmetry::run() const {
+  if (!out.empty()) {
+    require_other_file(out, path, "-o");
+    require_writable(out, force);
+  }
   const NetworkInput input = read_network(path, network);
   const symmetry::Spec spec = symmetry::discover(input.network, input.inputs);
   const Json described = symmetry::to_json(spec);

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -10,14 +9,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <limits>
 #include <memory>
 #include <system_error>
 
 #include "core/error.h"
-#include "core/hash.h"
+#include "core/temporary_name.h"
 #include "core/text.h"
 
 namespace dws {
@@ -35,23 +32,6 @@ const char* kind_of(mode_t mode) {
 [[noreturn]] void throw_not_regular(const std::string& path, mode_t mode) {
   throw Error(ErrorKind::not_regular_file,
               text("{}: expected a regular file, got {}", one_line(path), kind_of(mode)));
-}
-
-// A file descriptor closed at the end of its scope.
-struct Descriptor {
-  int fd;
-  explicit Descriptor(int value) : fd(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 }  // namespace
@@ -86,7 +66,8 @@ void MappedFile::map(int fd) {
   data_ = static_cast<const std::byte*>(address);
 }
 
-MappedFile MappedFile::open_inside(const std::string& folder, const std::string& relative, bool follow_links) {
+MappedFile MappedFile::open_inside(const std::string& folder, const std::string& relative,
+                                   bool follow_links) {
   MappedFile file;
   file.path_ = folder + "/" + relative;
   const auto escapes = [&](const std::string& what) {
@@ -104,7 +85,8 @@ MappedFile MappedFile::open_inside(const std::string& folder, const std::string&
     if (next < 0) {
       const int reason = errno;
       struct stat link {};
-      if (!follow && ::fstatat(at.fd, parts[i].c_str(), &link, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(link.st_mode))
+      if (!follow && ::fstatat(at.fd, parts[i].c_str(), &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+          S_ISLNK(link.st_mode))
         throw escapes("a symbolic link, which could lead out of its folder");
       errno = reason;
       throw_errno(file.path_, "cannot open");
@@ -218,32 +200,13 @@ void require_writable(const std::string& path, bool force) {
 
 namespace {
 
-// Temporaries of `path` are PREFIX PID "-" COUNT ".tmp" in its folder. A name too long to be lengthened is
-// cut and told apart by its hash.
-std::string temporary_prefix(const std::string& path) {
-  std::string name = path.substr(path.rfind('/') + 1);
-  if (name.size() > 200) name = name.substr(0, 160) + hash_bytes(std::as_bytes(std::span(name)));
-  return "." + name + ".dws-";
-}
-
-// The process number in the name of a temporary, 0 when it is none of this prefix.
-pid_t writer_of(std::string_view file, std::string_view prefix) {
-  if (!file.starts_with(prefix) || !file.ends_with(".tmp")) return 0;
-  file = file.substr(prefix.size(), file.size() - prefix.size() - 4);
-  const size_t dash = file.find('-');
-  if (dash == file.npos || !to_int(file.substr(dash + 1))) return 0;
-  const int64_t process = to_int(file.substr(0, dash)).value_or(0);
-  return process > 0 && process <= std::numeric_limits<pid_t>::max() ? static_cast<pid_t>(process) : 0;
-}
-
 // Removes what killed writers of the same file left. A writer holds a lock on its temporary: its number alone
 // may mean another process by now, or one that only another container sees.
 void remove_stale(const std::string& folder, const std::string& prefix) noexcept {
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(folder.c_str()), ::closedir);
   if (!listing) return;
   while (const dirent* entry = ::readdir(listing.get())) {
-    const pid_t process = writer_of(entry->d_name, prefix);
-    if (process == 0 || ::kill(process, 0) == 0 || errno != ESRCH) continue;
+    if (!writer_is_gone(entry->d_name, prefix)) continue;
     const int at = ::dirfd(listing.get());
     const Descriptor file(::openat(at, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (file.fd >= 0 && ::flock(file.fd, LOCK_EX | LOCK_NB) == 0) ::unlinkat(at, entry->d_name, 0);
@@ -254,11 +217,9 @@ void remove_stale(const std::string& folder, const std::string& prefix) noexcept
 
 AtomicFile::AtomicFile(const std::string& path, bool force) : path_(path), force_(force) {
   require_writable(path, force);
-  const std::string folder = folder_of(path), prefix = temporary_prefix(path);
-  remove_stale(folder, prefix);
-  static std::atomic<uint64_t> counter{0};
+  remove_stale(folder_of(path), temporary_prefix(path));
   do {  // a name left by a killed process with this number is skipped
-    temporary_ = text("{}/{}{}-{}.tmp", folder, prefix, ::getpid(), counter++);
+    temporary_ = temporary_name(path);
     fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (fd_ < 0 && errno == EEXIST);
   if (fd_ < 0) throw_errno(path, "cannot write");

@@ -1,15 +1,18 @@
 #include "format/cast.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 
+#include "core/interrupt.h"
 #include "format/convert.h"
 
 namespace dws {
 namespace {
 
 constexpr size_t kPiece = size_t{1} << 16;  // numbers
+constexpr size_t kBytes = size_t{1} << 24;  // of a piece that stays as it is
 
 // Rounded so that a second rounding, to half the digits or fewer, is the only one that counts (round to odd; Boldo and
 // Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
@@ -47,6 +50,7 @@ void stream(Dtype from, Bytes bytes, Dtype to, CastCount& count,
   std::vector<float> single(wide.size());
   std::vector<To> out(wide.size());
   for (size_t at = 0; at < size; at += kPiece) {
+    check_interrupt();
     const size_t n = std::min(kPiece, size - at);
     const std::byte* source = bytes.data() + at * width;
     if (from == Dtype::f64) {
@@ -68,7 +72,13 @@ void stream(Dtype from, Bytes bytes, Dtype to, CastCount& count,
 TensorSource cast(std::string name, Dtype from, std::vector<int64_t> shape, Bytes bytes, Dtype to,
                   std::shared_ptr<CastCount> count) {
   if (from == to || !format::is_float_dtype(from) || !format::is_float_dtype(to))
-    return TensorSource::raw(std::move(name), from, std::move(shape), bytes);
+    return {std::move(name), from, std::move(shape),
+            [=](const std::function<void(const void*, size_t)>& sink) {
+              for (size_t at = 0; at < bytes.size(); at += kBytes) {
+                check_interrupt();
+                sink(bytes.data() + at, std::min(kBytes, bytes.size() - at));
+              }
+            }};
   return {std::move(name), to, std::move(shape), [=](const std::function<void(const void*, size_t)>& sink) {
             if (to == Dtype::f64)
               stream<double>(from, bytes, to, *count, sink);

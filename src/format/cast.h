@@ -13,7 +13,7 @@ struct CastCount {
 };
 
 // `bytes` of type `from`, little-endian, outlive the write. Between F16, BF16, F32 and F64, each number rounded once, to nearest
-// with ties to even; other types stay as they are. Counts into `count` while it is written.
+// with ties to even; other types stay as they are. Counts into `count` while it is written; then throws Error{interrupted} too.
 TensorSource cast(std::string name, Dtype from, std::vector<int64_t> shape, Bytes bytes, Dtype to,
                   std::shared_ptr<CastCount> count);
 

@@ -28,7 +28,9 @@ bool natural_less(std::string_view a, std::string_view b) noexcept {
       if (x.size() != y.size()) return x.size() < y.size();
       if (x != y) return x < y;
     } else {
-      if (a.front() != b.front()) return a.front() < b.front();
+      if (a.front() !=
+          b.front())  // bytes: a letter of UTF-8 comes behind those of ASCII, whatever sign char has
+        return static_cast<unsigned char>(a.front()) < static_cast<unsigned char>(b.front());
       a.remove_prefix(1);
       b.remove_prefix(1);
     }

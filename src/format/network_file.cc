@@ -90,7 +90,8 @@ void NetworkFile::read_info() {
     arch.dims.push_back(shape[0]);
   }
   const std::string wrong = wrong_dims(arch.dims);
-  if (!wrong.empty()) fail(ErrorKind::bad_schema, {path(), "architecture " + arch.str() + ": " + wrong});
+  if (!wrong.empty())
+    fail(ErrorKind::bad_schema, {path(), "architecture " + escaped(arch.str()) + ": " + wrong});
   if (const std::string* meta = file_.meta("dws.zoo")) {
     info_ = ZooInfo::from_json(Json::parse(*meta, path() + ": metadata dws.zoo"), path());
     if (!(info_.arch == arch)) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 #include "core/text.h"
 
 namespace dws::format {
@@ -44,13 +45,16 @@ void put_in_order(Patches& patches, const std::string& file) {
 
 void write_patched(AtomicFile& out, Bytes from, const Patches& patches, const std::string& file) {
   const auto copy = [&](const std::byte* begin, const std::byte* end) {
-    for (; begin < end; begin += std::min<size_t>(kPiece, static_cast<size_t>(end - begin)))
+    for (; begin < end; begin += std::min<size_t>(kPiece, static_cast<size_t>(end - begin))) {
+      check_interrupt();
       out.write(begin, std::min<size_t>(kPiece, static_cast<size_t>(end - begin)));
+    }
   };
   const std::byte* at = from.data();
   for (const Patch* patch : patches) {
     if (!inside(patch->old, from)) continue;
     copy(at, patch->old.data());
+    check_interrupt();
     const std::vector<std::byte> numbers = new_numbers(*patch, file);
     out.write(numbers.data(), numbers.size());
     at = patch->old.data() + patch->old.size();

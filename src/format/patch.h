@@ -34,7 +34,7 @@ std::vector<std::byte> new_numbers(const Patch& patch, const std::string& file);
 // Error{mismatch} where they would not.
 void put_in_order(Patches& patches, const std::string& file);
 
-// `from` with the bytes of those patches replaced that lie in it; they are in order.
+// `from` with the bytes of those patches replaced that lie in it; they are in order. Throws Error{interrupted} too.
 void write_patched(AtomicFile& out, Bytes from, const Patches& patches, const std::string& file);
 
 }  // namespace format

@@ -185,6 +185,11 @@ class Chain {
       if (!last) x = act(x);
     }
     g_.output(x, "y");
+    constexpr size_t kShown = 16;
+    if (const size_t n = names.size(); n > 2 * kShown) {  // the first and the last
+      names.erase(names.begin() + kShown, names.end() - kShown);
+      names[kShown] = text("...({} more)...", n - 2 * kShown + 1);
+    }
     assumed_ = text("a chain of linear layers {}", join(names, "-"));
     if (count_[1] > 0) assumed_ += text(", {} batch norms before the activation", count_[1]);
     if (count_[0] > 0) assumed_ += text(", {} layer norms before the activation", count_[0]);

@@ -207,6 +207,9 @@ std::vector<ArrayPtr> input_shapes(const Network& network, const InputShapes& gi
         a.dims[axis] = symbol.empty() ? size : chosen.emplace(symbol, size).first->second;
       }
     }
+    int64_t numbers = 1;
+    for (const int64_t extent : a.dims)
+      if (__builtin_mul_overflow(numbers, extent, &numbers)) fail("has a shape beyond 64 bits");
     shapes.push_back(std::make_shared<const Array>(std::move(a)));
   }
   if (!unused.dimensions.empty())

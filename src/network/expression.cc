@@ -25,7 +25,8 @@ class Parser {
   static constexpr int kDepth = 32;
 
   [[noreturn]] void fail(const std::string& why) const {
-    throw Error(ErrorKind::bad_schema, text("{}: the expression '{}' {}", what_, escaped(text_), why));
+    throw Error(ErrorKind::bad_schema,
+                text("{}: the expression '{}' {}", one_line(what_), escaped(text_), why));
   }
   void skip() {
     while (at_ < text_.size() && text_[at_] == ' ') ++at_;
@@ -70,7 +71,7 @@ class Parser {
       try {
         value = parse_double(digits, "");
       } catch (const Error&) {
-        fail(text("has '{}' in place of a number", digits));
+        fail(text("has '{}' in place of a number", escaped(digits)));
       }
       return value;
     }
@@ -83,7 +84,7 @@ class Parser {
       return std::sqrt(of);
     }
     const std::optional<double> value = size_(name);
-    if (!value) fail(text("names '{}', which is no size", name));
+    if (!value) fail(text("names '{}', which is no size", escaped(name)));
     return *value;
   }
   double closed(int depth) {

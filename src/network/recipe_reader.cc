@@ -11,7 +11,7 @@ namespace dws::network {
 namespace {
 
 constexpr int kDepth = 16;             // of statements within statements
-constexpr int64_t kSteps = 100'000;  // statements carried out
+constexpr int64_t kSteps = 1'000'000;  // statements carried out, fields and values of them
 
 const Json& field(const Json& json, const char* key, const std::string& name) {
   const Json* found = json.find(key);
@@ -38,17 +38,18 @@ std::vector<std::string> prefixes(const Json& recipe, const std::string& name) {
 
 // "*" stands for any characters.
 bool matches(std::string_view pattern, std::string_view name) {
-  const size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == name;
-  if (!name.starts_with(pattern.substr(0, star))) return false;
-  pattern.remove_prefix(star + 1);
-  name.remove_prefix(star);
-  // The shortest stretch that lets the rest fit; only the last piece must end at the end.
-  const size_t next = pattern.find('*');
-  const std::string_view piece = pattern.substr(0, next);
-  if (next == std::string_view::npos) return name.ends_with(piece);
-  const size_t at = name.find(piece);
-  return at != std::string_view::npos && matches(pattern.substr(next), name.substr(at + piece.size()));
+  const size_t first = pattern.find('*');
+  if (first == std::string_view::npos) return pattern == name;
+  if (!name.starts_with(pattern.substr(0, first))) return false;
+  name.remove_prefix(first);
+  pattern.remove_prefix(first + 1);
+  // Each piece as early as it goes, which leaves the most to those behind; only the last must end at the end.
+  for (size_t next; (next = pattern.find('*')) != std::string_view::npos; pattern.remove_prefix(next + 1)) {
+    const size_t at = name.find(pattern.substr(0, next));
+    if (at == std::string_view::npos) return false;
+    name.remove_prefix(at + next);
+  }
+  return name.ends_with(pattern);
 }
 
 }  // namespace
@@ -74,7 +75,8 @@ RecipeReader::RecipeReader(const Json& recipe, const std::string& name, StoredTe
     : recipe_(recipe),
       name_(name),
       settings_(settings),
-      g_(tensors, text("recipe '{}'", escaped(field(recipe, "name", name).as_string("name")))) {
+      g_(tensors,
+         text("recipe '{}'", escaped(field(recipe, "name", name).as_string(text("{}: name", name))))) {
   for (const Constant& c : tensors.tensors) stored_.push_back(c.name);
 }
 
@@ -93,7 +95,7 @@ void RecipeReader::bad(const std::string& what) const {
 }
 
 void RecipeReader::find_prefix() {
-  const std::string anchor = field(recipe_, "anchor", name_).as_string("anchor");
+  const std::string anchor = field(recipe_, "anchor", name_).as_string(text("{}: anchor", name_));
   for (const std::string& prefix : prefixes(recipe_, name_))
     if (g_.has(with_prefix(anchor, prefix))) {
       prefix_ = prefix;
@@ -129,8 +131,12 @@ std::optional<double> RecipeReader::from_config(const Json& keys) const {
       if (const auto found = from_config(key)) return found;
     return {};
   }
-  const Json* found = settings_.config.find(keys.as_string(text("{}: config", name_)));
-  if (!found || !found->is_number()) return {};
+  const std::string& key = keys.as_string(text("{}: config", name_));
+  const Json* found = settings_.config.find(key);
+  if (!found || found->is_null()) return {};
+  if (!found->is_number())
+    g_.fail(ErrorKind::mismatch,
+            text("config.json says {} for '{}': expected a number", escaped(found->dump()), escaped(key)));
   return found->as_double();
 }
 
@@ -140,7 +146,7 @@ int64_t RecipeReader::size_of(const std::string& name, const Json& definition) {
     size = expression(definition.as_string());
   } else if (definition.find("tensor")) {
     const std::string of = tensor_name(definition, "tensor", {{"p", prefix_}});
-    const int64_t axis = field(definition, "axis", name_).as_int("axis");
+    const int64_t axis = field(definition, "axis", name_).as_int(text("{}: axis", name_));
     const std::vector<int64_t>& dims = g_.dims(of);
     if (axis < 0 || axis >= static_cast<int64_t>(dims.size())) g_.fail_at(of, text("has no axis {}", axis));
     size = static_cast<double>(dims[static_cast<size_t>(axis)]);
@@ -149,10 +155,10 @@ int64_t RecipeReader::size_of(const std::string& name, const Json& definition) {
     const Json* otherwise = definition.find("default");
     if (!said && !otherwise)
       g_.fail(ErrorKind::mismatch, text("needs the size '{}', which no tensor says", escaped(name)),
-              text("--size {}=N says it, or a config.json beside the file", name));
+              text("--size {}=N says it, or a config.json beside the file", escaped(name)));
     size = said                     ? *said
            : otherwise->is_string() ? expression(otherwise->as_string())
-                                    : otherwise->as_double("default");
+                                    : otherwise->as_double(text("{}: default", name_));
   }
   if (!(std::abs(size) < 1e15) || size != std::floor(size))
     g_.fail(ErrorKind::mismatch, text("the size '{}' is {}, no whole number", escaped(name), size));
@@ -182,13 +188,20 @@ void RecipeReader::statements(const Json& list, const Names& names, int depth) {
   if (depth > kDepth) bad(text("statements within statements deeper than {}", kDepth));
   if (!list.is_array()) bad("a graph is no list of statements");
   for (const Json& s : list.as_array()) {
-    if (++steps_ > kSteps) bad(text("more than {} statements", kSteps));
+    count(1);
     statement(s, names, depth);
   }
 }
 
+// Blocks within blocks multiply what a small file says: fields, values and names of statements count as these do.
+void RecipeReader::count(size_t steps) const {
+  steps_ += static_cast<int64_t>(steps);
+  if (steps_ > kSteps) bad(text("more than {} statements, fields and values of them", kSteps));
+}
+
 void RecipeReader::statement(const Json& s, const Names& names, int depth) {
   if (!s.is_object()) bad("a statement is no object");
+  count(s.as_object().size());
   if (s.find("op")) return block(s, names);
   if (s.find("onnx")) return onnx(s, names);
   if (s.find("repeat")) return repeat(s, names, depth);
@@ -206,6 +219,7 @@ void RecipeReader::repeat(const Json& s, const Names& names, int depth) {
   for (std::string before;; ++i) {
     Names inner = names;
     inner[variable] = text("{}", i);
+    count(inner.size());
     const std::string tensor = tensor_name(s, "while", inner);
     if (tensor == before) bad(text("the repeat of '{}' names the same tensor each time", escaped(variable)));
     if (!g_.has(tensor)) return;
@@ -217,12 +231,14 @@ void RecipeReader::repeat(const Json& s, const Names& names, int depth) {
 void RecipeReader::use(const Json& s, const Names& names, int depth) {
   const std::string& which = s.at("use").as_string(text("{}: use", name_));
   const Json* blocks = recipe_.find("blocks");
+  if (blocks) count(blocks->as_object(text("{}: blocks", name_)).size());
   const Json* body = blocks ? blocks->find(which) : nullptr;
   if (!body) bad(text("uses the block '{}', which it does not have", escaped(which)));
   Names inner = names;
   if (const Json* with = s.find("with"))
     for (const auto& [name, given] : with->as_object(text("{}: with", name_)))
-      inner[name] = given.is_string() ? fill(given.as_string(), names) : given.dump();
+      inner[name] = fill(given.is_string() ? given.as_string() : given.dump(), names);
+  count(inner.size());
   statements(*body, inner, depth + 1);
 }
 

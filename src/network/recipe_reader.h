@@ -30,6 +30,7 @@ class RecipeReader {
   void statement(const Json& s, const Names& names, int depth);
   void repeat(const Json& s, const Names& names, int depth);
   void use(const Json& s, const Names& names, int depth);
+  void count(size_t steps) const;
   [[noreturn]] void bad(const std::string& what) const;  // the recipe is wrong
 
   // recipe_statements.cc: what one statement makes
@@ -67,7 +68,7 @@ class RecipeReader {
   std::map<std::string, int64_t, std::less<>> sizes_;
   std::string said_;  // sizes that no tensor says, for the report
   std::map<std::string, int, std::less<>> values_;
-  int64_t steps_ = 0;
+  mutable int64_t steps_ = 0;
 };
 
 }  // namespace dws::network

@@ -8,9 +8,14 @@
 
 namespace dws::network {
 
+// Names of names could grow without end.
+constexpr size_t kLongest = 65'536;  // as of a tensor's name
+
 std::string RecipeReader::fill(const std::string& pattern, const Names& names) const {
   std::string out;
+  count(1 + pattern.size() / 64);
   for (size_t at = 0; at < pattern.size();) {
+    if (out.size() > kLongest) bad(text("a name of more than {} letters: {}", kLongest, escaped(out)));
     const size_t open = pattern.find('{', at);
     const size_t close = open == std::string::npos ? open : pattern.find('}', open);
     if (close == std::string::npos) return out + pattern.substr(at);
@@ -57,6 +62,9 @@ std::string RecipeReader::word(const Json& s, const char* key, const Names& name
     const Json* named = given->find("config");
     const Json* said = named ? settings_.config.find(named->as_string(text("{}: config", name_))) : nullptr;
     if (said && said->is_string()) return said->as_string();
+    if (said && !said->is_null())
+      g_.fail(ErrorKind::mismatch, text("config.json says {} for '{}': expected a word",
+                                        escaped(said->dump()), escaped(named->as_string())));
     given = given->find("default");
     if (!given) bad(text("'{}' has neither config nor default that say it", key));
   }
@@ -88,6 +96,7 @@ bool RecipeReader::flag(const Json& s, const char* key) const {
 std::vector<int64_t> RecipeReader::shape_of(const Json& list) const {
   std::vector<int64_t> shape;
   for (const Json& extent : list.as_array(text("{}: shape", name_))) {
+    count(1);
     if (extent.is_integer()) {
       shape.push_back(extent.as_int());
       continue;
@@ -101,6 +110,7 @@ std::vector<int64_t> RecipeReader::shape_of(const Json& list) const {
 
 // A value by its name, {"tensor": PATTERN, "shape": [...]} (the shape may be left out), {"ints": [...]} or {"number": X}.
 int RecipeReader::value_of(const Json& item, const Names& names) {
+  count(1);
   if (item.is_object()) {
     if (item.find("tensor")) {
       const std::string name = tensor_name(item, "tensor", names);
@@ -110,8 +120,8 @@ int RecipeReader::value_of(const Json& item, const Names& names) {
     if (const Json* x = item.find("number")) return g_.number(x->as_double(text("{}: number", name_)));
     if (const Json* list = item.find("ints")) {
       std::vector<int64_t> ints;
-      for (const Json& i : list->as_array(text("{}: ints", name_)))
-        ints.push_back(i.as_int(text("{}: ints", name_)));
+      count(list->as_array(text("{}: ints", name_)).size());
+      for (const Json& i : list->as_array()) ints.push_back(i.as_int(text("{}: ints", name_)));
       return g_.ints(ints);
     }
     bad(text("no value: {}", escaped(item.dump())));
@@ -153,7 +163,8 @@ void RecipeReader::input(const Json& s) {
   std::vector<GraphBuilder::Extent> extents;
   const Json* dims = s.find("dims");
   if (!dims) bad("an input without dims");
-  for (const Json& d : dims->as_array(text("{}: dims", name_))) {
+  count(dims->as_array(text("{}: dims", name_)).size());
+  for (const Json& d : dims->as_array()) {
     if (d.is_integer()) {
       extents.push_back({.fixed = d.as_int()});
       continue;
@@ -316,12 +327,14 @@ void RecipeReader::onnx(const Json& s, const Names& names) {
   std::vector<OnnxAttribute> attributes;
   if (const Json* given = s.find("attributes"))
     for (const auto& [name, value] : given->as_object(text("{}: attributes", name_))) {
+      count(1);
       if (value.is_string()) {
         attributes.push_back(attribute(name, std::string_view(value.as_string())));
       } else if (value.is_integer()) {
         attributes.push_back(attribute(name, value.as_int()));
       } else if (value.is_array()) {
         std::vector<int64_t> ints;
+        count(value.as_array().size());
         for (const Json& i : value.as_array()) ints.push_back(i.as_int(text("{}: {}", name_, name)));
         attributes.push_back(attribute(name, std::move(ints)));
       } else {

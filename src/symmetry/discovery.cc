@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <string>
+#include <tuple>
 
 #include "core/text.h"
 
@@ -37,6 +39,22 @@ bool uniform(const Constant& c) {
   const auto item = static_cast<size_t>(onnx_type_bits(c.type)) / 8;
   const size_t size = std::min(c.bytes.size(), kEnough);
   return size <= item || std::memcmp(c.bytes.data(), c.bytes.data() + item, size - item) == 0;
+}
+
+// What a matrix and its transpose have in common: type, sizes, the first numbers of the diagonal and the last number.
+using Fingerprint = std::tuple<OnnxType, int64_t, int64_t, std::string>;
+Fingerprint fingerprint(const Constant& c) {
+  constexpr int64_t kNumbers = 16;
+  const auto [rows, columns] = std::minmax(c.dims[0], c.dims[1]);
+  const size_t item = static_cast<size_t>(onnx_type_bits(c.type)) / 8;
+  std::string numbers;
+  const auto add = [&](size_t at) {
+    if (item > 0 && (at + 1) * item <= c.bytes.size())
+      numbers.append(reinterpret_cast<const char*>(c.bytes.data()) + at * item, item);
+  };
+  for (int64_t i = 0; i < std::min(rows, kNumbers); ++i) add(static_cast<size_t>(i * (c.dims[1] + 1)));
+  add(static_cast<size_t>(c.elements()) - 1);
+  return {c.type, rows, columns, numbers};
 }
 
 }  // namespace
@@ -208,30 +226,34 @@ void Discovery::join_copies() {
       copies_.push_back({first, a, static_cast<int>(v), a});
     }
   }
-  // Exporters write one tensor twice, as it is and transposed, when two places use it.
-  std::map<std::pair<OnnxType, size_t>, std::vector<int>> alike;
+  // Exporters write one tensor twice, as it is and transposed, when two places use it. Numbers that stay where they are when
+  // rows and columns are exchanged tell most matrices apart; of copies only the first is compared with those behind.
+  std::map<Fingerprint, std::vector<int>> alike;
   for (size_t v = 0; v < network_.values.size(); ++v) {
-    const Constant* c = network_.constant_of(static_cast<int>(v));
-    if (c && c->dims.size() == 2 && c->dims[0] > 1 && c->dims[1] > 1 && made_[v] && !is_table_type(c->type) &&
-        !uniform(*c))
-      alike[{c->type, c->bytes.size()}].push_back(static_cast<int>(v));
+    const auto value = static_cast<int>(v);
+    const Constant* c = network_.constant_of(value);
+    if (!c || c->dims.size() != 2 || c->dims[0] <= 1 || c->dims[1] <= 1 || !made_[v] ||
+        is_table_type(c->type) || uniform(*c))
+      continue;
+    std::vector<int>& firsts = alike[fingerprint(*c)];
+    if (std::ranges::none_of(firsts, [&](int first) { return join_copy(first, value); }))
+      firsts.push_back(value);
   }
-  for (const auto& [key, values] : alike)
-    for (size_t i = 0; i < values.size(); ++i)
-      for (size_t j = i + 1; j < values.size(); ++j) {
-        const Constant &first = *network_.constant_of(values[i]), &second = *network_.constant_of(values[j]);
-        const bool straight = first.dims == second.dims && same_matrix(first, second, false);
-        const bool turned = !straight && first.dims[0] == second.dims[1] && first.dims[1] == second.dims[0] &&
-                            same_matrix(first, second, true);
-        if (!straight && !turned) continue;
-        const std::string reason =
-            text("tensor '{}' is a copy of '{}'", escaped(second.name), escaped(first.name));
-        for (const int a : {0, 1}) {
-          const int b = turned ? 1 - a : a;
-          unify(axis(values[i], a), axis(values[j], b), reason);
-          copies_.push_back({values[i], a, values[j], b});
-        }
-      }
+}
+
+bool Discovery::join_copy(int first_value, int second_value) {
+  const Constant &first = *network_.constant_of(first_value), &second = *network_.constant_of(second_value);
+  const bool straight = first.dims == second.dims && same_matrix(first, second, false);
+  const bool turned = !straight && first.dims[0] == second.dims[1] && first.dims[1] == second.dims[0] &&
+                      same_matrix(first, second, true);
+  if (!straight && !turned) return false;
+  const std::string reason = text("tensor '{}' is a copy of '{}'", escaped(second.name), escaped(first.name));
+  for (const int a : {0, 1}) {
+    const int b = turned ? 1 - a : a;
+    unify(axis(first_value, a), axis(second_value, b), reason);
+    copies_.push_back({first_value, a, second_value, b});
+  }
+  return true;
 }
 
 void Discovery::sweep() {

@@ -96,6 +96,7 @@ class Discovery {
   void node(const network::Node& node);
   void note_data(const network::Node& node);
   void join_copies();
+  bool join_copy(int first_value, int second_value);  // whether they were copies
   void find_biases(const network::Graph& graph);
 
   void sweep_once();

@@ -25,19 +25,18 @@ struct Step {
 // The action on one tensor.
 class Action {
  public:
-  Action(const Spec& spec, const NetworkElement& g, int tensor, const LeftOut& left_out)
+  Action(const Spec& spec, const NetworkElement& g, int tensor, const LeftOut& left_out,
+         const MembersByTensor* members)
       : spec_(spec), g_(g), tensor_(tensor) {
     const std::vector<int64_t>& dims = spec.tensors[static_cast<size_t>(tensor)].dims;
     on_axis_.resize(dims.size());
-    for (size_t n = 0; n < spec.groups.size(); ++n) {
-      const NetworkGroup& group = spec.groups[n];
-      for (size_t m = 0; m < group.members.size(); ++m) {
-        if (group.members[m].tensor != tensor) continue;
-        if (static_cast<int>(n) == left_out.group && static_cast<int>(m) == left_out.member) continue;
-        if (group.fixed) continue;
-        on_axis_[static_cast<size_t>(group.members[m].axis)].push_back(
-            {static_cast<int>(n), static_cast<int>(m), across(group, group.members[m].axis)});
-      }
+    MembersByTensor own;
+    if (!members) own = members_by_tensor(spec);
+    for (const auto& [n, m] : (members ? *members : own)[static_cast<size_t>(tensor)]) {
+      const NetworkGroup& group = spec.groups[static_cast<size_t>(n)];
+      if (group.fixed || (n == left_out.group && m == left_out.member)) continue;
+      const int axis = group.members[static_cast<size_t>(m)].axis;
+      on_axis_[static_cast<size_t>(axis)].push_back({n, m, across(group, axis)});
     }
     tables_.resize(dims.size());
     std::vector<int64_t> at(dims.size(), 0);
@@ -228,8 +227,16 @@ bool is_identity(const GroupElement& g) noexcept {
   return true;
 }
 
+MembersByTensor members_by_tensor(const Spec& spec) {
+  MembersByTensor all(spec.tensors.size());
+  for (size_t n = 0; n < spec.groups.size(); ++n)
+    for (size_t m = 0; m < spec.groups[n].members.size(); ++m)
+      all[static_cast<size_t>(spec.groups[n].members[m].tensor)].emplace_back(n, m);
+  return all;
+}
+
 network::Array act(const Spec& spec, const NetworkElement& g, int tensor, const network::Array& numbers,
-                   const LeftOut& left_out) {
+                   const LeftOut& left_out, const MembersByTensor* members) {
   const SpecTensor& t = spec.tensors[static_cast<size_t>(tensor)];
   if (numbers.dims != t.dims)
     throw Error(ErrorKind::mismatch, text("tensor '{}': expected shape {}, got {}", escaped(t.name),
@@ -237,7 +244,7 @@ network::Array act(const Spec& spec, const NetworkElement& g, int tensor, const 
   network::Array out{.type = numbers.type, .dims = numbers.dims};
   out.reals.resize(numbers.reals.size());
   out.ints.resize(numbers.ints.size());
-  Action(spec, g, tensor, left_out).each([&](size_t to, size_t from, double factor, double shift) {
+  Action(spec, g, tensor, left_out, members).each([&](size_t to, size_t from, double factor, double shift) {
     if (numbers.real())
       out.reals[to] = factor * numbers.reals[from] + shift;
     else
@@ -247,17 +254,17 @@ network::Array act(const Spec& spec, const NetworkElement& g, int tensor, const 
 }
 
 std::vector<std::byte> act_on_bytes(const Spec& spec, const NetworkElement& g, int tensor, Bytes bytes,
-                                    size_t item) {
+                                    size_t item, const MembersByTensor* members) {
   std::vector<std::byte> out(bytes.size());
-  Action(spec, g, tensor, {}).each([&](size_t to, size_t from, double, double) {
+  Action(spec, g, tensor, {}, members).each([&](size_t to, size_t from, double, double) {
     std::memcpy(out.data() + to * item, bytes.data() + from * item, item);
   });
   return out;
 }
 
-bool only_reorders(const Spec& spec, const NetworkElement& g, int tensor) {
+bool only_reorders(const Spec& spec, const NetworkElement& g, int tensor, const MembersByTensor* members) {
   bool plain = true;
-  Action(spec, g, tensor, {}).each([&](size_t, size_t, double factor, double shift) {
+  Action(spec, g, tensor, {}, members).each([&](size_t, size_t, double factor, double shift) {
     plain = plain && factor == 1 && shift == 0;
   });
   return plain;

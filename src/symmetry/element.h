@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/json.h"
@@ -36,14 +37,20 @@ struct LeftOut {
   int group = -1, member = -1;
 };
 
+// Of each tensor the groups and their members that lie on it. Who acts on many tensors makes it once; without it the functions
+// below look through all groups.
+using MembersByTensor = std::vector<std::vector<std::pair<int, int>>>;
+MembersByTensor members_by_tensor(const Spec& spec);
+
 // The tensor after g, T' = g T: numbers of the shape spec.tensors[tensor] says. Throws Error{mismatch} for another shape.
 network::Array act(const Spec& spec, const NetworkElement& g, int tensor, const network::Array& numbers,
-                   const LeftOut& left_out = {});
+                   const LeftOut& left_out = {}, const MembersByTensor* members = nullptr);
 // The same on the bytes as stored, items of `item` bytes each moved and not looked at: for elements of orders alone.
 std::vector<std::byte> act_on_bytes(const Spec& spec, const NetworkElement& g, int tensor, Bytes bytes,
-                                    size_t item);
+                                    size_t item, const MembersByTensor* members = nullptr);
 // Whether g only reorders this tensor.
-bool only_reorders(const Spec& spec, const NetworkElement& g, int tensor);
+bool only_reorders(const Spec& spec, const NetworkElement& g, int tensor,
+                   const MembersByTensor* members = nullptr);
 // Whether any group has this tensor among its members (others act_on_bytes() would only copy).
 std::vector<bool> touched(const Spec& spec);
 

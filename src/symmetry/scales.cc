@@ -6,6 +6,7 @@
 #include <numbers>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "symmetry/scale_rules.h"
 
@@ -19,12 +20,18 @@ int Unknowns::add() {
   return nodes_.back().to;
 }
 std::pair<int, int> Unknowns::find(int x) const noexcept {
-  int exponent = 1;
-  while (nodes_[static_cast<size_t>(x)].to != x) {
-    exponent *= nodes_[static_cast<size_t>(x)].exponent;
-    x = nodes_[static_cast<size_t>(x)].to;
+  int root = x, exponent = 1;
+  while (nodes_[static_cast<size_t>(root)].to != root) {
+    exponent *= nodes_[static_cast<size_t>(root)].exponent;
+    root = nodes_[static_cast<size_t>(root)].to;
   }
-  return {x, exponent};
+  // All on the way point to the root from now on: exponents are 1 or -1, their own inverses.
+  for (int rest = exponent; x != root;) {
+    Node& node = nodes_[static_cast<size_t>(x)];
+    x = std::exchange(node.to, root);
+    rest *= std::exchange(node.exponent, rest);
+  }
+  return {root, exponent};
 }
 void Unknowns::one(int x) {
   nodes_[static_cast<size_t>(find(x).first)].one = true;
@@ -53,6 +60,7 @@ const std::vector<LeafScales::Place>& LeafScales::places(int value) {
     return none;
   }
   const auto [at, fresh] = places_.try_emplace(value);
+  std::vector<Place>& found = at->second;
   if (fresh) {
     const Axes& axes = d_.axes(value);
     for (size_t a = 0; a < axes.size(); ++a) {
@@ -62,7 +70,7 @@ const std::vector<LeafScales::Place>& LeafScales::places(int value) {
         if (n == 0) return;
         const Place place{static_cast<int>(a), positive.add(), begin};
         signs.add();
-        at->second.push_back(place);
+        found.push_back(place);
         // Where the leaf is met twice within a part, or the numbers are integers, nothing is scaled.
         if (n > 1 || (c && !c->floating())) one(place.unknown);
       };
@@ -77,7 +85,7 @@ const std::vector<LeafScales::Place>& LeafScales::places(int value) {
       add_parts(add_parts, axes[a], 0);
     }
   }
-  return at->second;
+  return found;
 }
 int LeafScales::at(int value, int axis) {
   for (const Place& p : places(value))
@@ -209,15 +217,13 @@ namespace {
 // The unknowns of one group's tensors, gathered by class.
 class Emission {
  public:
-  Emission(Discovery& d, LeafScales& scales, const Spec& spec, NetworkGroup& group)
+  // `value_of`: of each constant of the network the value that it is.
+  Emission(const std::vector<int>& value_of, LeafScales& scales, const Spec& spec, NetworkGroup& group)
       : scales_(scales), group_(group) {
-    std::map<int, int> value_of_constant;
-    for (size_t v = 0; v < d.network().values.size(); ++v)
-      if (const int c = d.network().values[v].constant; c != kNone)
-        value_of_constant[c] = static_cast<int>(v);
     for (size_t m = 0; m < group.members.size(); ++m) {
       const Member& member = group.members[m];
-      const int value = value_of_constant.at(spec.tensors[static_cast<size_t>(member.tensor)].constant);
+      const int constant = spec.tensors[static_cast<size_t>(member.tensor)].constant;
+      const int value = value_of.at(static_cast<size_t>(constant));
       // The place whose part the member lies in: the last that begins before it.
       int unknown = kNone;
       for (const LeafScales::Place& p : scales.places(value))
@@ -287,21 +293,45 @@ class Emission {
   std::vector<int> unknown_;
 };
 
+std::vector<int> values_of_constants(const network::Network& network) {
+  std::vector<int> value_of(network.constants.size(), kNone);
+  for (size_t v = 0; v < network.values.size(); ++v)
+    if (const int c = network.values[v].constant; c != kNone)
+      value_of[static_cast<size_t>(c)] = static_cast<int>(v);
+  return value_of;
+}
+
+// The copies of tensors that each leaf lies along: most have nothing to do with most leaves.
+std::map<FactorId, std::vector<const Discovery::Copy*>> copies_by_leaf(Discovery& d) {
+  std::map<FactorId, std::vector<const Discovery::Copy*>> all;
+  for (const Discovery::Copy& copy : d.copies()) {
+    std::set<FactorId> leaves;
+    for (const auto& [value, axis] : {std::pair(copy.a, copy.axis_a), std::pair(copy.b, copy.axis_b)})
+      if (d.known(value) && d.swept(value))
+        for (const FactorId leaf : d.factors.leaves(d.axis(value, axis))) leaves.insert(leaf);
+    for (const FactorId leaf : leaves) all[leaf].push_back(&copy);
+  }
+  return all;
+}
+
 }  // namespace
 
 void add_scales(Discovery& d, const std::vector<FactorId>& leaf_of_group, Spec& spec) {
   const Uses uses(d.network());
   const Passages passages(d);
+  const std::vector<int> value_of = values_of_constants(d.network());
+  const auto copies = copies_by_leaf(d);
   for (size_t g = 0; g < spec.groups.size(); ++g) {
     if (spec.groups[g].fixed) continue;
     LeafScales scales(d, leaf_of_group[g]);
     scales.uses = &uses;
-    scales.run(passages.of(d.factors.root(leaf_of_group[g])));
-    for (const Discovery::Copy& copy : d.copies()) {
-      scales.same(scales.all_at(copy.a, copy.axis_a), scales.all_at(copy.b, copy.axis_b));
-    }
+    const FactorId leaf = d.factors.root(leaf_of_group[g]);
+    scales.run(passages.of(leaf));
+    if (const auto at = copies.find(leaf); at != copies.end())
+      for (const Discovery::Copy* copy : at->second)
+        scales.same(scales.all_at(copy->a, copy->axis_a), scales.all_at(copy->b, copy->axis_b));
     scales.settle_products();
-    Emission(d, scales, spec, spec.groups[g]).emit();
+    Emission(value_of, scales, spec, spec.groups[g]).emit();
   }
 }
 

@@ -30,7 +30,7 @@ class Unknowns {
     int to, exponent;
     bool one;
   };
-  std::vector<Node> nodes_;
+  mutable std::vector<Node> nodes_;  // find() shortens its ways
 };
 
 }  // namespace dws::symmetry

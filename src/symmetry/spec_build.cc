@@ -248,10 +248,13 @@ class Builder {
       for (const FactorId by : companions_.of(leaf)) {
         if (d_.factors.size(by) < 2 || !found_.contains(by)) continue;
         if (nested_.contains(by)) continue;
-        if (std::ranges::any_of(nested_, [&](const auto& n) { return n.second == leaf; })) continue;
+        if (outside_.contains(leaf)) continue;
         if (best < 0 || d_.factors.size(by) > d_.factors.size(best)) best = by;
       }
-      if (best >= 0 && (!movable(best) || found_[best].size() >= found_[leaf].size())) nested_[leaf] = best;
+      if (best >= 0 && (!movable(best) || found_[best].size() >= found_[leaf].size())) {
+        nested_[leaf] = best;
+        outside_.insert(best);
+      }
     }
     for (const auto& [leaf, by] : nested_) {
       const int outer = group_of_.contains(by) ? group_of_[by] : add(by, true);
@@ -314,6 +317,7 @@ class Builder {
   std::map<FactorId, std::vector<At>> found_;
   std::map<FactorId, int> group_of_;
   std::map<FactorId, FactorId> nested_;
+  std::set<FactorId> outside_;  // what others are nested in
   std::vector<FactorId> leaf_of_group_;
 };
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kSpecSchema = "dws.symmetry/1";
 constexpr const char* kElementSchema = "dws.permutation/1";
+constexpr int64_t kLooks = int64_t{1} << 28;  // from a number of one member to those beside it: seconds
 
 Json part_list(const std::vector<Scaling::Part>& parts) {
   Json list = Json::array();
@@ -195,21 +196,28 @@ class Reader {
         fail(ErrorKind::bad_value, text("group '{}': nested deeper than once", escaped(group.name)));
       for (const Member& m : group.members) axes[{m.tensor, m.axis}].push_back({&m, group.size, &group});
     }
+    int64_t left = kLooks;
     for (const auto& [at, members] : axes) {
-      const int64_t extent =
-          spec_.tensors[static_cast<size_t>(at.first)].dims[static_cast<size_t>(at.second)];
-      for (const On& on : members)
-        for (int64_t c = 0; c < extent; ++c) {
-          const int64_t item = item_at(*on.member, on.size, c);
-          if (item < 0) continue;
-          const int64_t moved = c + ((item + 1) % on.size - item) * on.member->inner;
-          for (const On& other : members)
-            if (other.member != on.member &&
-                item_at(*other.member, other.size, c) != item_at(*other.member, other.size, moved))
-              fail(ErrorKind::bad_value, text("groups '{}' and '{}' overlap on tensor '{}'",
-                                              escaped(on.group->name), escaped(other.group->name),
-                                              escaped(spec_.tensors[static_cast<size_t>(at.first)].name)));
-        }
+      const auto others = static_cast<int64_t>(members.size()) - 1;
+      if (others == 0) continue;
+      for (const On& on : members) {
+        const Member& m = *on.member;
+        const int64_t block = on.size * m.inner;  // fits, as read_group() has seen
+        if (m.outer > left / others / block)
+          fail(ErrorKind::resource_limit, "the members of its groups are too large to be compared");
+        left -= m.outer * block * others;
+        for (int64_t o = 0; o < m.outer; ++o)
+          for (int64_t t = 0; t < block; ++t) {
+            const int64_t c = m.offset + o * m.stride + t, item = t / m.inner;
+            const int64_t moved = c + ((item + 1) % on.size - item) * m.inner;
+            for (const On& other : members)
+              if (other.member != on.member &&
+                  item_at(*other.member, other.size, c) != item_at(*other.member, other.size, moved))
+                fail(ErrorKind::bad_value, text("groups '{}' and '{}' overlap on tensor '{}'",
+                                                escaped(on.group->name), escaped(other.group->name),
+                                                escaped(spec_.tensors[static_cast<size_t>(at.first)].name)));
+          }
+      }
     }
   }
 

@@ -104,18 +104,17 @@ network::Replacements replaced(const Network& network, const Spec& spec, const N
                                const LeftOut& left_out) {
   network::Replacements found;
   const std::vector<bool> moved = touched(spec);
+  const MembersByTensor members = members_by_tensor(spec);
+  std::vector<bool> idle(g.size());
+  for (size_t n = 0; n < g.size(); ++n) idle[n] = is_identity(g[n]);
   for (size_t t = 0; t < spec.tensors.size(); ++t) {
     if (!moved[t]) continue;
-    bool idle = true;
-    for (size_t n = 0; idle && n < spec.groups.size(); ++n)
-      if (std::ranges::any_of(spec.groups[n].members,
-                              [&](const Member& m) { return m.tensor == static_cast<int>(t); }))
-        idle = is_identity(g[n]);
-    if (idle) continue;
+    if (std::ranges::all_of(members[t], [&](const auto& at) { return idle[static_cast<size_t>(at.first)]; }))
+      continue;
     const int c = spec.tensors[t].constant;
     found[c] = std::make_shared<const Array>(act(spec, g, static_cast<int>(t),
                                                  network::to_array(network.constants[static_cast<size_t>(c)]),
-                                                 left_out));
+                                                 left_out, &members));
   }
   return found;
 }

@@ -4,30 +4,12 @@
 #include "fuzz.h"
 #include "network/executor.h"
 #include "network/recipe.h"
+#include "recipe_tensors.h"
 #include "symmetry/verify.h"
 
 using namespace dws;
 
 namespace {
-
-// What recipes are tried on: layers, a convolution, a table, a norm.
-network::StoredTensors tensors() {
-  static const std::vector<float> numbers(256, 0.25f);
-  network::StoredTensors all{.file = "f", .tensors = {}, .owner = nullptr};
-  const auto add = [&](const char* name, std::vector<int64_t> dims) {
-    network::Constant c{.name = name, .type = OnnxType::f32, .dims = std::move(dims), .bytes = {}};
-    c.bytes = std::as_bytes(std::span(numbers)).first(static_cast<size_t>(c.elements()) * 4);
-    all.tensors.push_back(std::move(c));
-  };
-  add("fc1.weight", {6, 4});
-  add("fc1.bias", {6});
-  add("fc2.weight", {12, 6});
-  add("fc3.weight", {4, 4});
-  add("norm.weight", {6});
-  add("table", {8, 6});
-  add("conv1.weight", {4, 2, 3, 3});
-  return all;
-}
 
 void use(const network::Network& net) {
   if (net.graph.nodes.size() > 500) return;
@@ -47,9 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   fuzz::accepted([&] {
     const Json recipe = Json::parse(input, "f");
-    network::RecipeSettings settings;
-    settings.config = Json::object({{"heads", 2}, {"act", "tanh"}});
-    use(network::from_recipe(recipe, "f", tensors(), settings).network);
+    use(network::from_recipe(recipe, "f", fuzz::recipe_tensors(), fuzz::recipe_settings()).network);
   });
   return 0;
 }

@@ -7,7 +7,9 @@
 #include <cstring>
 #include <limits>
 
+#include "core/interrupt.h"
 #include "core/rng.h"
+#include "testing.h"
 
 namespace dws {
 namespace {
@@ -71,6 +73,22 @@ TEST(Cast, OtherTypesStay) {
   const auto count = std::make_shared<CastCount>();
   EXPECT_EQ(cast("t", Dtype::i64, {2}, std::as_bytes(std::span(values)), Dtype::f16, count).dtype,
             Dtype::i64);
+}
+
+// Of large files this is most of the time: an interrupt is not to wait for the end.
+TEST(Cast, StopsWhenInterrupted) {
+  const std::vector<float> values(8);
+  const auto stopped = [&](Dtype to) {
+    const TensorSource source =
+        cast("t", Dtype::f32, {8}, std::as_bytes(std::span(values)), to, std::make_shared<CastCount>());
+    return testing::throws_error(ErrorKind::interrupted, [&] { source.fill([](const void*, size_t) {}); });
+  };
+  set_interrupted(true);
+  EXPECT_TRUE(stopped(Dtype::f32));
+  EXPECT_TRUE(stopped(Dtype::f16));
+  EXPECT_TRUE(stopped(Dtype::f64));
+  set_interrupted(false);
+  EXPECT_FALSE(stopped(Dtype::f32));
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ void write_small(const std::string& path, float first) {
 
 TEST(NaturalOrder, DigitsCompareAsNumbers) {
   EXPECT_TRUE(format::natural_less("net.2", "net.10"));
+  EXPECT_TRUE(format::natural_less("z", "\u00e9"));
+  EXPECT_FALSE(format::natural_less("\u00e9", "z"));
   EXPECT_FALSE(format::natural_less("net.10", "net.2"));
   EXPECT_TRUE(format::natural_less("9", "18446744073709551616"));
   EXPECT_TRUE(format::natural_less("a", "a1"));

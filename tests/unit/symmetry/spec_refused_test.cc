@@ -72,6 +72,21 @@ TEST(SpecRefused, MembersThatOverlap) {
   EXPECT_EQ(refused(with(R"("outer":2,"stride":2,"inner":1)", R"("outer":1,"stride":0,"inner":2)")),
             ErrorKind::bad_value);
 }
+// Each number of an axis of 2^40 would be looked at: hours.
+TEST(SpecRefused, MembersTooLargeToBeCompared) {
+  std::string text = good().dump();
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+  };
+  replace(R"("shape":[4])", R"("shape":[1099511627776])");
+  EXPECT_EQ(spec_from_json(Json::parse(text, "spec"), "spec").groups.size(),
+            2u);  // only what groups hold counts
+  replace(R"("outer":1,"stride":0,"inner":2)", R"("outer":1,"stride":0,"inner":2000000000)");
+  replace(R"("outer":2,"stride":2,"inner":1)", R"("outer":2,"stride":2000000000,"inner":1000000000)");
+  EXPECT_EQ(refused(Json::parse(text, "spec")), ErrorKind::resource_limit);
+}
 TEST(SpecRefused, OrdersThatAreNone) {
   EXPECT_EQ(refused(with(R"("indices":[1,0])", R"("indices":[1,1])")), ErrorKind::bad_value);
   EXPECT_EQ(refused(with(R"("indices":[1,0])", R"("indices":[1,2])")), ErrorKind::bad_value);

@@ -1,0 +1,42 @@
+#include "core/temporary_name.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <cerrno>
+#include <limits>
+
+#include "core/hash.h"
+#include "core/text.h"
+
+namespace dws {
+
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string temporary_prefix(const std::string& path) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  if (name.size() > 200) name = name.substr(0, 160) + hash_bytes(std::as_bytes(std::span(name)));
+  return "." + name + ".dws-";
+}
+
+std::string temporary_name(const std::string& path) {
+  static std::atomic<uint64_t> counter{0};
+  return text("{}/{}{}-{}.tmp", folder_of(path), temporary_prefix(path), ::getpid(), counter++);
+}
+
+bool writer_is_gone(std::string_view name, std::string_view prefix) noexcept {
+  if (!name.starts_with(prefix) || !name.ends_with(".tmp") || name.size() < prefix.size() + 4) return false;
+  name = name.substr(prefix.size(), name.size() - prefix.size() - 4);
+  const size_t dash = name.find('-');
+  if (dash == name.npos || !to_int(name.substr(dash + 1))) return false;
+  const int64_t process = to_int(name.substr(0, dash)).value_or(0);
+  if (process <= 0 || process > std::numeric_limits<pid_t>::max()) return false;
+  return ::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH;
+}
+
+}  // namespace dws
