@@ -26,7 +26,8 @@ struct Constant {
   OnnxType type = OnnxType::f32;
   std::vector<int64_t> dims;
   Bytes bytes;  // little-endian, row-major, in a mapped file or in memory that the Network keeps
-  bool made = false;  // by a recipe, or of a node's attribute: no tensor of the file, so that it cannot change
+  bool made =
+      false;  // by a recipe, or of a node's attribute: no tensor of the file, so that it cannot change
   int64_t elements() const noexcept;
   bool floating() const noexcept;  // a number that training could have changed
 };

@@ -105,7 +105,9 @@ TEST(Text, Bytes) {
   EXPECT_EQ(parse_bytes("1.5GiB", "x"), 1'610'612'736u);
   EXPECT_EQ(parse_bytes("2K", "x"), 2000u);
   for (const char* bad : {"", "GB", "-1", "1XB", "1 GB", "1.2.3MB", "1e3", "99999999TB", "1kB"})
-    EXPECT_TRUE(testing::throws_error(ErrorKind::usage, [&] { parse_bytes(bad, "--size"); }, "--size")) << bad;
+    EXPECT_TRUE(testing::throws_error(
+        ErrorKind::usage, [&] { parse_bytes(bad, "--size"); }, "--size"))
+        << bad;
 }
 
 }  // namespace
