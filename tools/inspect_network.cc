@@ -16,13 +16,6 @@ constexpr std::string_view kActivations[] = {
     "Celu", "Elu",  "Erf",     "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish",  "PRelu",
     "Relu", "Selu", "Sigmoid", "Sin",  "Softmax",     "Softplus",  "Softsign",  "Swish", "Tanh"};
 
-void count_ops(const network::Graph& graph, std::map<std::string, int64_t>& ops, int64_t& nodes) {
-  for (const network::Node& node : graph.nodes) {
-    ++nodes;
-    ++ops[node.domain.empty() ? node.op : node.domain + "." + node.op];
-    for (const network::Body& body : node.bodies) count_ops(body.graph, ops, nodes);
-  }
-}
 // "input (batch, 3)": a free dimension by its name, or "?".
 std::string shape_of(const network::Value& value) {
   std::string text_ = value.type ? onnx_type_name(*value.type) : "not a tensor";
@@ -48,7 +41,10 @@ void describe_graph(const network::Network& net, Json& json) {
   json.set("outputs", values(net, net.graph.outputs));
   std::map<std::string, int64_t> ops;
   int64_t nodes = 0;
-  count_ops(net.graph, ops, nodes);
+  network::each_node(net.graph, [&](const network::Node& node) {
+    ++nodes;
+    ++ops[node.domain.empty() ? node.op : node.domain + "." + node.op];
+  });
   json.set("nodes", nodes);
   std::vector<std::pair<std::string, int64_t>> most(ops.begin(), ops.end());
   std::ranges::stable_sort(most, std::greater<>(), &std::pair<std::string, int64_t>::second);
@@ -84,10 +80,7 @@ struct Numbers {
 
 void describe_symmetry(const NetworkInput& input, Json& json) {
   const symmetry::Spec spec = symmetry::discover(input.network, input.inputs);
-  json.set(
-      "symmetry",
-      Json::object({{"groups", std::ranges::count_if(spec.groups, [](const auto& g) { return !g.fixed; })},
-                    {"coverage", spec.coverage()}}));
+  json.set("symmetry", Json::object({{"groups", spec.free_groups()}, {"coverage", spec.coverage()}}));
 }
 
 void describe_metadata(const std::vector<std::pair<std::string, std::string>>& metadata, Json& json) {
@@ -149,8 +142,7 @@ Json inspect_stored(const std::string& path, const NetworkOptions& options) {
   Numbers numbers;
   for (const CheckpointTensor& tensor : checkpoint.tensors())
     if (const auto type = onnx_type(tensor.entry->dtype))
-      numbers.add(*type, tensor.entry->elements(), checkpoint.bytes(tensor).size(),
-                  network::Constant{.name = {}, .type = *type, .dims = {}, .bytes = {}}.floating());
+      numbers.add(*type, tensor.entry->elements(), checkpoint.bytes(tensor).size(), network::is_real(*type));
   numbers.describe(json);
   describe_metadata(checkpoint.metadata(), json);
   return json;

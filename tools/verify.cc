@@ -51,7 +51,7 @@ int Verify::one() {
   require_memory(input, 2);  // before and after
   const symmetry::Spec spec = spec_of(spec_file, input);
   const symmetry::Verdict verdict = symmetry::verify(input.network, input.inputs, spec, options);
-  const auto groups = std::ranges::count_if(spec.groups, [](const auto& g) { return !g.fixed; });
+  const int64_t groups = spec.free_groups();
   if (json) {
     print(Json::object({{"schema", "dws.verify/1"},
                         {"file", paths[0]},

@@ -36,6 +36,12 @@ const char* kind_of(mode_t mode) {
 
 }  // namespace
 
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 void throw_errno(const std::string& path, std::string_view what) {
   const std::string reason = std::error_code(errno, std::generic_category()).message();
   throw Error(ErrorKind::io, text("{}: {}: {}", one_line(path), what, reason));

@@ -92,6 +92,9 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+// The folder that holds `path`: "." for a name alone.
+std::string folder_of(const std::string& path);
+
 // Whole-file conveniences.
 std::string read_text(const std::string& path);
 void write_text(const std::string& path, std::string_view content, bool force);

@@ -7,16 +7,11 @@
 #include <cerrno>
 #include <limits>
 
+#include "core/file.h"
 #include "core/hash.h"
 #include "core/text.h"
 
 namespace dws {
-
-std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 std::string temporary_prefix(const std::string& path) {
   std::string name = path.substr(path.rfind('/') + 1);

@@ -19,9 +19,6 @@ struct Descriptor {
   }
 };
 
-// The folder that holds `path`.
-std::string folder_of(const std::string& path);
-
 // Temporaries of `path` are PREFIX PID "-" COUNT ".tmp" in its folder. A name too long to be lengthened is cut and told
 // apart by its hash.
 std::string temporary_prefix(const std::string& path);

@@ -61,8 +61,7 @@ bool is_sharded(const std::string& path) {
 }
 
 std::string Checkpoint::folder() const {
-  const fs::path file(sharded() ? index_path_ : files_.front().path());
-  return file.has_parent_path() ? file.parent_path().string() : ".";
+  return folder_of(sharded() ? index_path_ : files_.front().path());
 }
 
 Checkpoint Checkpoint::open(const std::string& path, bool follow_links) {
@@ -118,25 +117,23 @@ void Checkpoint::open_shards(bool follow_links) {
                          escaped(names_[file])),
             .tensor = name});
   }
+  // Sorted both: what is in a shard and was passed over is not in the index.
   size_t i = 0;
+  const auto refuse_unnamed = [&] {
+    fail(ErrorKind::bad_schema, {.file = index_path_,
+                                 .what = text("shard '{}' holds a tensor that weight_map does not name",
+                                              escaped(names_[found[i].second])),
+                                 .tensor = found[i].first});
+  };
   for (const auto& [name, file] : index.tensors) {
-    // Sorted both: what is in a shard and was passed over is not in the index.
-    if (i < found.size() && found[i].first < name)
-      fail(ErrorKind::bad_schema, {.file = index_path_,
-                                   .what = text("shard '{}' holds a tensor that weight_map does not name",
-                                                escaped(names_[found[i].second])),
-                                   .tensor = found[i].first});
+    if (i < found.size() && found[i].first < name) refuse_unnamed();
     if (i == found.size() || found[i].first != name || found[i].second != file)
       fail(ErrorKind::missing_tensor, {.file = index_path_,
                                        .what = text("not in its shard '{}'", escaped(names_[file])),
                                        .tensor = name});
     ++i;
   }
-  if (i < found.size())
-    fail(ErrorKind::bad_schema, {.file = index_path_,
-                                 .what = text("shard '{}' holds a tensor that weight_map does not name",
-                                              escaped(names_[found[i].second])),
-                                 .tensor = found[i].first});
+  if (i < found.size()) refuse_unnamed();
   if (index.total_size && *index.total_size != bytes)
     warnings_.push_back(text("{}: metadata.total_size says {} bytes, the shards hold {}",
                              one_line(index_path_), *index.total_size, bytes));

@@ -11,11 +11,6 @@ namespace {
 constexpr int64_t kLastIr = 14,
                   kKnownIr = 13;  // newer than the first is refused, than the second remarked on
 
-std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
 }  // namespace
 
 struct Onnx::State {

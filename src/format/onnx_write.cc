@@ -80,7 +80,7 @@ void prepare_way(const fs::path& folder, const std::string& name) {
 
 void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches, bool force) {
   Sorted sorted = sort(model, patches);
-  const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
+  const fs::path folder = folder_of(path);
   require_writable(path, force);
   for (const auto& [name, file] : model.external_files()) {
     const fs::path to = folder / name;

@@ -11,14 +11,6 @@ namespace {
 
 constexpr int64_t kFirstFree = 2;
 
-// Calls visit(node) for every node, those of inner graphs too.
-template <class Visit>
-void each_node(const Graph& graph, const Visit& visit) {
-  for (const Node& node : graph.nodes) {
-    visit(node);
-    for (const auto& [name, body] : node.bodies) each_node(body, visit);
-  }
-}
 // The values that a node reads, those that its inner graphs take from around them too.
 void read_by(const Node& node, std::set<int>& values) {
   for (const int input : node.inputs)

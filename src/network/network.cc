@@ -1,6 +1,7 @@
 #include "network/network.h"
 
 #include "core/text.h"
+#include "network/array.h"
 
 namespace dws::network {
 
@@ -10,7 +11,11 @@ int64_t Constant::elements() const noexcept {
   return product;
 }
 bool Constant::floating() const noexcept {
-  return type == OnnxType::f32 || type == OnnxType::f16 || type == OnnxType::bf16 || type == OnnxType::f64;
+  return is_real(type);
+}
+bool Constant::parameter() const noexcept {
+  return !made && (floating() || type == OnnxType::i8 || type == OnnxType::u8 || type == OnnxType::i4 ||
+                   type == OnnxType::u4);
 }
 
 Error AttributeError::of(const std::string& where) const {

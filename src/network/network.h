@@ -29,7 +29,9 @@ struct Constant {
   bool made =
       false;  // by a recipe, or of a node's attribute: no tensor of the file, so that it cannot change
   int64_t elements() const noexcept;
-  bool floating() const noexcept;  // a number that training could have changed
+  bool floating() const noexcept;
+  bool parameter()
+      const noexcept;  // what training could have changed: floating or quantised, and stored as a tensor
 };
 
 // What flows between nodes.
@@ -78,6 +80,15 @@ struct Node {
   // "node 'conv1' (Conv)", for messages; without a name by its first output.
   std::string where(const std::vector<Value>& values) const;
 };
+
+// Calls visit(node) for every node, those of inner graphs too.
+template <class Visit>
+void each_node(const Graph& graph, const Visit& visit) {
+  for (const Node& node : graph.nodes) {
+    visit(node);
+    for (const Body& body : node.bodies) each_node(body.graph, visit);
+  }
+}
 
 struct Network {
   std::string file;  // for messages

@@ -137,6 +137,10 @@ class Action {
 
 }  // namespace
 
+int64_t Spec::free_groups() const noexcept {
+  return std::ranges::count_if(groups, [](const NetworkGroup& g) { return !g.fixed; });
+}
+
 int64_t item_at(const Member& m, int64_t size, int64_t coordinate) noexcept {
   int64_t t = coordinate - m.offset;
   if (t < 0) return -1;

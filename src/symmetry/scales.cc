@@ -136,21 +136,28 @@ void LeafScales::inverse(int x, int y) {
   positive.inverse(x, y);
   signs.same(x, y);
 }
+namespace {
+
+// Unknowns of one place tied item by item; where there are not as many, each is held at 1.
+template <class Tie, class Hold>
+void tie_each(const std::vector<int>& x, const std::vector<int>& y, Tie tie, Hold hold) {
+  if (x.size() == y.size()) {
+    for (size_t i = 0; i < x.size(); ++i) tie(x[i], y[i]);
+    return;
+  }
+  for (const auto* list : {&x, &y})
+    for (const int unknown : *list) hold(unknown);
+}
+
+}  // namespace
+
 void LeafScales::same(const std::vector<int>& x, const std::vector<int>& y) {
-  for (size_t i = 0; i < std::max(x.size(), y.size()); ++i)
-    if (x.size() == y.size())
-      same(x[i], y[i]);
-    else
-      for (const auto* list : {&x, &y})
-        if (i < list->size()) one((*list)[i]);
+  tie_each(
+      x, y, [&](int a, int b) { same(a, b); }, [&](int a) { one(a); });
 }
 void LeafScales::inverse(const std::vector<int>& x, const std::vector<int>& y) {
-  for (size_t i = 0; i < std::max(x.size(), y.size()); ++i)
-    if (x.size() == y.size())
-      inverse(x[i], y[i]);
-    else
-      for (const auto* list : {&x, &y})
-        if (i < list->size()) one((*list)[i]);
+  tie_each(
+      x, y, [&](int a, int b) { inverse(a, b); }, [&](int a) { one(a); });
 }
 void LeafScales::product(int out, int a, int b, bool constant_b) {
   products_.push_back({out, a, b, constant_b});

@@ -72,8 +72,9 @@ struct Spec {
   std::vector<SpecTensor> tensors;  // those that any group or pin names
   std::vector<NetworkGroup> groups;
   std::vector<PinnedAxis> pinned;
-  int64_t parameters = 0;  // numbers in tensors that training could have changed
-  double moved = 0;        // of them, in numbers: that some group moves
+  int64_t parameters = 0;                // numbers in tensors that training could have changed
+  double moved = 0;                      // of them, in numbers: that some group moves
+  int64_t free_groups() const noexcept;  // those whose own items move
   double coverage() const noexcept { return parameters > 0 ? moved / static_cast<double>(parameters) : 0; }
 };
 

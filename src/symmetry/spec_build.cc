@@ -156,11 +156,6 @@ Companions companions(Discovery& d) {
   return found;
 }
 
-bool is_parameter(const Constant& c) noexcept {
-  return !c.made && (c.floating() || c.type == OnnxType::i8 || c.type == OnnxType::u8 ||
-                     c.type == OnnxType::i4 || c.type == OnnxType::u4);
-}
-
 class Builder {
  public:
   explicit Builder(Discovery& d) : d_(d), companions_(companions(d)) {}
@@ -190,7 +185,7 @@ class Builder {
       spec_.tensors.push_back({.name = c->name,
                                .dims = c->dims,
                                .constant = d_.network().values[v].constant,
-                               .parameter = is_parameter(*c)});
+                               .parameter = c->parameter()});
       const Axes& axes = d_.axes(value);
       for (size_t a = 0; a < axes.size(); ++a) {
         std::map<FactorId, std::vector<Place>> places;
@@ -308,7 +303,7 @@ class Builder {
       spec_.moved += (1 - still[i]) * static_cast<double>(n);
     }
     for (const Constant& c : d_.network().constants)
-      if (is_parameter(c)) spec_.parameters += c.elements();
+      if (c.parameter()) spec_.parameters += c.elements();
   }
 
   Discovery& d_;

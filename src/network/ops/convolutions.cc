@@ -13,12 +13,6 @@
 namespace dws::network {
 namespace {
 
-int64_t product_of(const std::vector<int64_t>& v) {
-  int64_t n = 1;
-  for (const int64_t x : v) n *= x;
-  return n;
-}
-
 // y (N, M, ...) of x (N, C, ...) and w (M, C / group, ...): both as doubles, so that integers below 2^53 are summed exactly.
 struct Convolution {
   int64_t groups, channels, filters;
@@ -46,8 +40,7 @@ struct Convolution {
   }
   // Numbers in the padding are 0. Adds to y.
   void run(const double* x, const double* w, double* y) const {
-    const int64_t places = product_of(win.out), kernel = product_of(win.kernel),
-                  in_places = product_of(win.in);
+    const int64_t places = elements(win.out), kernel = elements(win.kernel), in_places = elements(win.in);
     const int64_t cin = channels / groups, cout = filters / groups;
     const std::vector<int64_t> from = win.table();  // (kernel, places)
     std::vector<double> columns(static_cast<size_t>(cin * kernel * places));
@@ -77,7 +70,7 @@ Array& convolve(Context& c) {
   convolution.check_room(c);
   convolution.run(x.reals.data(), w.reals.data(), y.reals.data());
   if (!c.has(2)) return y;
-  const auto places = static_cast<size_t>(product_of(convolution.win.out)),
+  const auto places = static_cast<size_t>(elements(convolution.win.out)),
              filters = static_cast<size_t>(convolution.filters);
   for (size_t i = 0; i < y.reals.size(); ++i) y.reals[i] += c.in(2).reals[i / places % filters];
   return y;
@@ -159,7 +152,7 @@ void qlinear_conv(Context& c) {
   for (double& v : a) v -= static_cast<double>(c.in(2).ints[0]);
   for (size_t i = 0; i < b.size(); ++i) b[i] -= static_cast<double>(zeros.ints[of(i / (b.size() / filters))]);
   convolution.run(a.data(), b.data(), sums.data());
-  const auto places = static_cast<size_t>(product_of(convolution.win.out));
+  const auto places = static_cast<size_t>(elements(convolution.win.out));
   for (size_t i = 0; i < sums.size(); ++i) {
     const size_t filter = i / places % filters;
     if (c.has(8)) sums[i] += static_cast<double>(c.in(8).ints[filter]);
@@ -184,8 +177,7 @@ void conv_transpose(Context& c) {
   Array& y = c.make(0, x.type, dims);
   if (c.has(2)) c.require(c.in(2).real() && c.in(2).size() == filters, "bias: one number a filter");
   if (!c.computing()) return;
-  const int64_t places = product_of(win.out), kernel = product_of(win.kernel),
-                out_places = product_of(win.in);
+  const int64_t places = elements(win.out), kernel = elements(win.kernel), out_places = elements(win.in);
   const std::vector<int64_t> to = win.table();
   // columns (cout kernel, places) = W^T (cout kernel, cin) x (cin, places).
   std::vector<double> turned(static_cast<size_t>(cout * kernel * cin)),

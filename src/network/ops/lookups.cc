@@ -33,22 +33,40 @@ void gather(Context& c) {
       for (int64_t k = 0; k < inner; ++k) copy_item(x, from + k, y, to++);
     }
 }
+// The items of x that `at` (of its rank) names along one axis, each in its own place along the others.
+struct NamedElements {
+  const Context& c;
+  const Array &x, &at;
+  size_t axis;
+
+  NamedElements(const Context& context, const Array& of, const Array& indices)
+      : c(context),
+        x(of),
+        at(indices),
+        axis(static_cast<size_t>(c.axis(c.node().attr_int("axis", 0), x.rank()))) {
+    for (size_t a = 0; a < x.dims.size(); ++a)
+      c.require(a == axis || at.dims[a] <= x.dims[a], "more indices than items");
+  }
+  // visit(number of the index, place in x)
+  template <class Visit>
+  void each(const Visit& visit) const {
+    const std::vector<int64_t> strides = strides_of(x.dims);
+    std::vector<int64_t> index(x.dims.size(), 0);
+    for (int64_t i = 0; i < at.size(); ++i, next_index(index, at.dims)) {
+      int64_t place = 0;
+      for (size_t a = 0; a < index.size(); ++a)
+        place += strides[a] * (a == axis ? row_of(c, at.ints[static_cast<size_t>(i)], x.dims[a]) : index[a]);
+      visit(i, place);
+    }
+  }
+};
 void gather_elements(Context& c) {
   const Array &x = c.in(0), &at = c.in(1);
   c.require(!at.real() && at.rank() == x.rank(), "indices: integers of the same rank");
-  const auto axis = static_cast<size_t>(c.axis(c.node().attr_int("axis", 0), x.rank()));
-  for (size_t a = 0; a < x.dims.size(); ++a)
-    c.require(a == axis || at.dims[a] <= x.dims[a], "more indices than items");
+  const NamedElements named(c, x, at);
   Array& y = c.make(0, x.type, at.dims);
   if (!c.computing()) return;
-  const std::vector<int64_t> strides = strides_of(x.dims);
-  std::vector<int64_t> index(x.dims.size(), 0);
-  for (int64_t i = 0; i < y.size(); ++i, next_index(index, at.dims)) {
-    int64_t from = 0;
-    for (size_t a = 0; a < index.size(); ++a)
-      from += strides[a] * (a == axis ? row_of(c, at.ints[static_cast<size_t>(i)], x.dims[a]) : index[a]);
-    copy_item(x, from, y, i);
-  }
+  named.each([&](int64_t i, int64_t from) { copy_item(x, from, y, i); });
 }
 void gather_nd(Context& c) {
   const Array &x = c.in(0), &at = c.in(1);
@@ -126,21 +144,12 @@ void scatter_elements(Context& c) {
   const std::string how = c.node().attr_string("reduction", "none");
   c.require(!at.real() && at.dims == updates.dims && at.rank() == x.rank() && updates.type == x.type,
             "expected integer indices and as many updates, of the input's rank and type");
-  const auto axis = static_cast<size_t>(c.axis(c.node().attr_int("axis", 0), x.rank()));
-  for (size_t a = 0; a < x.dims.size(); ++a)
-    c.require(a == axis || at.dims[a] <= x.dims[a], "more indices than items");
+  const NamedElements named(c, x, at);
   Array& y = c.make(0, x.type, x.dims);
   if (!c.computing()) return;
   y.reals = x.reals;
   y.ints = x.ints;
-  const std::vector<int64_t> strides = strides_of(x.dims);
-  std::vector<int64_t> index(x.dims.size(), 0);
-  for (int64_t i = 0; i < at.size(); ++i, next_index(index, at.dims)) {
-    int64_t to = 0;
-    for (size_t a = 0; a < index.size(); ++a)
-      to += strides[a] * (a == axis ? row_of(c, at.ints[static_cast<size_t>(i)], x.dims[a]) : index[a]);
-    combine(how, updates, i, y, to);
-  }
+  named.each([&](int64_t i, int64_t to) { combine(how, updates, i, y, to); });
 }
 
 void one_hot(Context& c) {

@@ -12,11 +12,6 @@
 namespace dws::network {
 namespace {
 
-int64_t product_of(const std::vector<int64_t>& v) {
-  int64_t n = 1;
-  for (const int64_t x : v) n *= x;
-  return n;
-}
 std::vector<int64_t> kernel_shape(const Context& c) {
   const auto kernel = c.node().attr_ints("kernel_shape");
   if (!kernel || kernel->empty()) c.fail("kernel_shape is missing");
@@ -32,7 +27,7 @@ void pool(Context& c, const Fold& fold) {
   dims.insert(dims.end(), win.out.begin(), win.out.end());
   Array& y = c.make(0, x.type, dims);
   if (!c.computing()) return;
-  const int64_t places = product_of(win.out), kernel = product_of(win.kernel), in_places = product_of(win.in);
+  const int64_t places = elements(win.out), kernel = elements(win.kernel), in_places = elements(win.in);
   const std::vector<int64_t> from = win.table();
   const std::vector<int64_t> padded = win.padded_counts();
   parallel_for(x.dims[0] * x.dims[1], [&](int64_t plane) {
@@ -56,7 +51,7 @@ void max_pool(Context& c) {
   Array& y = c.make(0, x.type, dims);
   Array& where = c.make(1, OnnxType::i64, dims);
   if (!c.computing()) return;
-  const int64_t places = product_of(win.out), kernel = product_of(win.kernel), in_places = product_of(win.in);
+  const int64_t places = elements(win.out), kernel = elements(win.kernel), in_places = elements(win.in);
   const std::vector<int64_t> from = win.table();
   const bool columns_first = c.node().attr_int("storage_order", 0) != 0;
   const auto numbered = [&](int64_t place) {

@@ -108,36 +108,57 @@ void dynamic_quantize_linear(Context& c) {
     y.ints[i] = quantised(x.type, x.reals[i], s, zero.ints[0], {0, 255});
 }
 
+// Integers y (.., m, n) of a (.., m, k) and b (.., k, n), whose batches are stretched to one another.
+struct Matrices {
+  const Array &a, &b;
+  int64_t m = 0, k = 0, n = 0;
+  std::vector<int64_t> batch_a, batch_b, batch, dims;
+
+  Matrices(const Context& c, const Array& left, const Array& right) : a(left), b(right) {
+    c.require(!a.real() && !b.real() && a.rank() >= 2 && b.rank() >= 2, "expected two matrices of integers");
+    m = a.dims[a.dims.size() - 2];
+    k = a.dims.back();
+    n = b.dims.back();
+    c.require(b.dims[b.dims.size() - 2] == k, "the shapes do not fit");
+    batch_a.assign(a.dims.begin(), a.dims.end() - 2);
+    batch_b.assign(b.dims.begin(), b.dims.end() - 2);
+    batch = broadcast_dims(c, batch_a, batch_b);
+    dims = batch;
+    dims.insert(dims.end(), {m, n});
+  }
+  // set(place in y, sum over the k of term(a's integer, its row, b's integer, its column))
+  template <class Number, class Term, class Set>
+  void run(const Term& term, const Set& set) const {
+    Stretched p(batch_a, batch), q(batch_b, batch);
+    const int64_t products = elements(batch);
+    size_t to = 0;
+    for (int64_t i = 0; i < products; ++i, p.next(), q.next())
+      for (int64_t r = 0; r < m; ++r)
+        for (int64_t col = 0; col < n; ++col) {
+          Number sum = 0;
+          for (int64_t t = 0; t < k; ++t)
+            sum += term(a.ints[static_cast<size_t>((p.at() * m + r) * k + t)], r,
+                        b.ints[static_cast<size_t>((q.at() * k + t) * n + col)], col);
+          set(to++, sum);
+        }
+  }
+};
+
 void matmul_integer(Context& c) {
   const Array &a = c.in(0), &b = c.in(1);
-  c.require(!a.real() && !b.real() && a.rank() >= 2 && b.rank() >= 2, "expected two matrices of integers");
-  const int64_t m = a.dims[a.dims.size() - 2], k = a.dims.back(), n = b.dims.back();
-  c.require(b.dims[b.dims.size() - 2] == k, "the shapes do not fit");
-  const std::vector<int64_t> batch_a(a.dims.begin(), a.dims.end() - 2),
-      batch_b(b.dims.begin(), b.dims.end() - 2);
-  const std::vector<int64_t> batch = broadcast_dims(c, batch_a, batch_b);
-  std::vector<int64_t> dims = batch;
-  dims.insert(dims.end(), {m, n});
-  for (const auto& [input, size] : {std::pair(2, m), std::pair(3, n)})
+  const Matrices of(c, a, b);
+  for (const auto& [input, size] : {std::pair(2, of.m), std::pair(3, of.n)})
     if (c.has(input))
       c.require(!c.in(input).real() && (c.in(input).size() == 1 || c.in(input).size() == size),
                 "zero points do not fit");
-  Array& y = c.make(0, OnnxType::i32, dims);
+  Array& y = c.make(0, OnnxType::i32, of.dims);
   if (!c.computing()) return;
   const auto zero = [&](int input, int64_t at) {
     return c.has(input) ? c.in(input).ints[c.in(input).size() == 1 ? 0 : static_cast<size_t>(at)] : 0;
   };
-  Stretched p(batch_a, batch), q(batch_b, batch);
-  const int64_t products = elements(batch);
-  for (int64_t i = 0; i < products; ++i, p.next(), q.next())
-    for (int64_t r = 0; r < m; ++r)
-      for (int64_t col = 0; col < n; ++col) {
-        int64_t sum = 0;
-        for (int64_t t = 0; t < k; ++t)
-          sum += (a.ints[static_cast<size_t>((p.at() * m + r) * k + t)] - zero(2, r)) *
-                 (b.ints[static_cast<size_t>((q.at() * k + t) * n + col)] - zero(3, col));
-        y.ints[static_cast<size_t>((i * m + r) * n + col)] = wrap_to(OnnxType::i32, sum);
-      }
+  of.run<int64_t>(
+      [&](int64_t p, int64_t row, int64_t q, int64_t col) { return (p - zero(2, row)) * (q - zero(3, col)); },
+      [&](size_t to, int64_t sum) { y.ints[to] = wrap_to(OnnxType::i32, sum); });
 }
 
 // One scale and zero point for all, or one for each item of an axis of `size`.
@@ -157,29 +178,16 @@ struct Affine {
 // y (.., m, n) = a (.., m, k) b (.., k, n), all quantised. Inputs: a, its scale and zero point, b and its, y's.
 void qlinear_matmul(Context& c) {
   const Array &a = c.in(0), &b = c.in(3);
-  c.require(!a.real() && !b.real() && a.rank() >= 2 && b.rank() >= 2, "expected two matrices of integers");
-  const int64_t m = a.dims[a.dims.size() - 2], k = a.dims.back(), n = b.dims.back();
-  c.require(b.dims[b.dims.size() - 2] == k, "the shapes do not fit");
-  const std::vector<int64_t> batch_a(a.dims.begin(), a.dims.end() - 2),
-      batch_b(b.dims.begin(), b.dims.end() - 2);
-  const std::vector<int64_t> batch = broadcast_dims(c, batch_a, batch_b);
-  std::vector<int64_t> dims = batch;
-  dims.insert(dims.end(), {m, n});
-  const Affine of_a(c, 1, 2, m), of_b(c, 4, 5, n), of_y(c, 6, 7, 1);
-  Array& y = c.make(0, of_y.zero.type, dims);
+  const Matrices of(c, a, b);
+  const Affine of_a(c, 1, 2, of.m), of_b(c, 4, 5, of.n), of_y(c, 6, 7, 1);
+  Array& y = c.make(0, of_y.zero.type, of.dims);
   if (!c.computing()) return;
   const Bounds limits = bounds(y.type);
-  Stretched p(batch_a, batch), q(batch_b, batch);
-  size_t to = 0;
-  for (int64_t i = 0; i < elements(batch); ++i, p.next(), q.next())
-    for (int64_t r = 0; r < m; ++r)
-      for (int64_t col = 0; col < n; ++col) {
-        double sum = 0;
-        for (int64_t t = 0; t < k; ++t)
-          sum += of_a.value(a.ints[static_cast<size_t>((p.at() * m + r) * k + t)], r) *
-                 of_b.value(b.ints[static_cast<size_t>((q.at() * k + t) * n + col)], col);
-        y.ints[to++] = quantised(of_y.scale.type, sum, of_y.scale.reals[0], of_y.zero.ints[0], limits);
-      }
+  of.run<double>(
+      [&](int64_t p, int64_t row, int64_t q, int64_t col) { return of_a.value(p, row) * of_b.value(q, col); },
+      [&](size_t to, double sum) {
+        y.ints[to] = quantised(of_y.scale.type, sum, of_y.scale.reals[0], of_y.zero.ints[0], limits);
+      });
 }
 // c = a + b or a b, each with a scale and zero point of its own (com.microsoft).
 template <auto f>

@@ -17,16 +17,6 @@ using network::Node;
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
 constexpr int kUnsaid = -1, kOne = -2;  // of feature_axis()
 
-template <class Visit>
-void each_node(const network::Graph& graph, const Visit& visit) {
-  for (const Node& node : graph.nodes) {
-    visit(node);
-    for (const auto& [name, body] : node.bodies) each_node(body, visit);
-  }
-}
-bool quantised(OnnxType type) {
-  return type == OnnxType::i8 || type == OnnxType::u8 || type == OnnxType::i4 || type == OnnxType::u4;
-}
 template <class T>
 double load(const std::byte* at) {
   T value;
@@ -66,9 +56,7 @@ double number_at(const network::Constant& c, int64_t index, std::map<const void*
 
 std::vector<int> parameter_constants(const network::Network& network) {
   std::vector<bool> is(network.constants.size());
-  for (size_t c = 0; c < is.size(); ++c)
-    is[c] = !network.constants[c].made &&
-            (network.constants[c].floating() || quantised(network.constants[c].type));
+  for (size_t c = 0; c < is.size(); ++c) is[c] = network.constants[c].parameter();
   each_node(network.graph, [&](const Node& node) {  // biases, quantised to 32 bits
     if (node.op != "DequantizeLinear" || node.inputs.empty() || node.inputs[0] == kNone) return;
     const int c = network.values[static_cast<size_t>(node.inputs[0])].constant;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/text.h"
+#include "found.h"
 #include "symmetry/verify.h"
 
 namespace dws::symmetry {
@@ -100,6 +101,16 @@ inline void prove_as_weights(const std::string& name, const Network& net, const 
         prove(text("{}, axis {}{}, {} inputs", name, axis, weighted ? " weighted" : "", kept), std::move(w),
               count);
       }
+}
+
+// prove_as_weights() of a network on random inputs; how many claims it makes.
+inline int claims_of_weights(const std::string& name, const Found& f) {
+  Rng rng(9);
+  const auto inputs = random_inputs(f.net, f.inputs, {}, rng);
+  const auto outputs = network::Executor(f.net, network::Precision::f64).run(inputs);
+  Count count;
+  prove_as_weights(name, f.net, inputs, *outputs.at(0), count);
+  return count.claims;
 }
 
 }  // namespace dws::symmetry

@@ -57,8 +57,4 @@ inline std::string kinds_of(const Spec& spec) {
   any("nested", [](const NetworkGroup& g) { return g.by >= 0; });
   return kinds;
 }
-inline int64_t free_groups(const Spec& spec) {
-  return std::ranges::count_if(spec.groups, [](const NetworkGroup& g) { return !g.fixed; });
-}
-
 }  // namespace dws::symmetry

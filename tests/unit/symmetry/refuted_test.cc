@@ -178,7 +178,7 @@ class Refuted : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Refuted, WhatIsClaimedHolds) {
   const Found f = found(GetParam().make);
-  EXPECT_EQ(free_groups(f.spec), GetParam().groups);
+  EXPECT_EQ(f.spec.free_groups(), GetParam().groups);
   EXPECT_EQ(kinds_of(f.spec), GetParam().kinds);
   for (int kind = 0; kind < 5; ++kind) {
     Draw draw{.order = kind == 0, .sign = kind == 1, .scale = kind == 2, .phase = kind == 3};
