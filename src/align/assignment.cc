@@ -15,20 +15,43 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-// Duals that are feasible from the start, and every pair that is tight under them and free: most rows of a real
-// problem are settled here.
-void AssignmentSolver::reduce(int64_t n, const float* gain) {
-  auto& [column, u, v, objective] = result_;
-  std::fill(v.begin(), v.end(), -kInfinity);
+// The least column duals that are feasible with rows' duals of zero.
+void AssignmentSolver::column_reduction(int64_t n, const float* gain) {
+  std::vector<double>& v = result_.column_dual;
+  v.assign(static_cast<size_t>(n), -kInfinity);
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < n; ++j)
       v[static_cast<size_t>(j)] = std::max(v[static_cast<size_t>(j)], double{gain[i * n + j]});
+  hint_.clear();
+}
+
+void AssignmentSolver::take(int64_t n, const WarmStart& warm) {
+  const auto size = static_cast<size_t>(n);
+  if (warm.column_dual.size() != size || (!warm.column.empty() && warm.column.size() != size))
+    throw Error(ErrorKind::internal, text("assignment of {}: a start of {} duals and {} columns", n,
+                                          warm.column_dual.size(), warm.column.size()));
+  for (size_t j = 0; j < size; ++j)
+    if (!std::isfinite(warm.column_dual[j]))
+      throw Error(ErrorKind::bad_value, text("assignment: the dual of column {} is not finite", j));
+  hint_.assign(warm.column.begin(), warm.column.end());
+  if (warm.column_dual.data() != result_.column_dual.data())
+    result_.column_dual.assign(warm.column_dual.begin(), warm.column_dual.end());
+}
+
+// The rows' duals that go with the columns', and every pair that is tight under them and free: most rows of a real
+// problem are settled here.
+void AssignmentSolver::settle(int64_t n, const float* gain) {
+  auto& [column, u, v, objective] = result_;
   for (int64_t i = 0; i < n; ++i) {
     double best = -kInfinity;
     int64_t at = 0;
     for (int64_t j = 0; j < n; ++j) {
       const double reduced = gain[i * n + j] - v[static_cast<size_t>(j)];
       if (reduced > best) best = reduced, at = j;
+    }
+    if (!hint_.empty()) {
+      const int32_t j = hint_[static_cast<size_t>(i)];
+      if (j >= 0 && j < n && gain[i * n + j] - v[static_cast<size_t>(j)] == best) at = j;
     }
     u[static_cast<size_t>(i)] = best;
     if (row_of_[static_cast<size_t>(at)] != kNone) continue;
@@ -85,7 +108,7 @@ void AssignmentSolver::augment(int64_t n, const float* gain, int32_t start) {
   }
 }
 
-const Assignment& AssignmentSolver::solve(int64_t n, std::span<const float> gain) {
+const Assignment& AssignmentSolver::solve(int64_t n, std::span<const float> gain, const WarmStart* warm) {
   const auto size = static_cast<size_t>(n);
   if (gain.size() != size * size)
     throw Error(ErrorKind::internal,
@@ -94,14 +117,17 @@ const Assignment& AssignmentSolver::solve(int64_t n, std::span<const float> gain
     if (!std::isfinite(gain[k]))
       throw Error(ErrorKind::bad_value,
                   text("assignment: the gain of row {}, column {} is not finite", k / size, k % size));
+  if (warm)
+    take(n, *warm);
+  else
+    column_reduction(n, gain.data());
   result_.column.assign(size, kNone);
   result_.row_dual.resize(size);
-  result_.column_dual.resize(size);
   row_of_.assign(size, kNone);
   from_.resize(size);
   distance_.resize(size);
   done_.resize(size);
-  reduce(n, gain.data());
+  settle(n, gain.data());
   for (size_t i = 0; i < size; ++i)
     if (result_.column[i] == kNone) augment(n, gain.data(), static_cast<int32_t>(i));
   result_.objective = 0;

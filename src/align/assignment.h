@@ -17,21 +17,31 @@ struct Assignment {
   double objective = 0;                       // sum of the chosen gains, added up in float64
 };
 
+// Where to start: what an earlier solve of nearly the same gains ended with. Any finite duals are accepted, and the
+// result is as optimal as without; near ones save most of the work. The spans may lie in this solver's own result.
+struct WarmStart {
+  std::span<const double> column_dual;  // (n)
+  std::span<const int32_t> column;      // (n) the column of each row, or empty; a hint among equals
+};
+
 // Shortest augmenting paths with duals (Jonker and Volgenant, "A shortest augmenting path algorithm for dense and
 // sparse linear assignment problems", Computing 38, 1987): O(n^3) at worst. Gains are float32, duals float64.
 // Keeps its scratch from call to call; one thread at a time.
 class AssignmentSolver {
  public:
-  // gain (n, n) row-major. The same gains give the same columns, ties included. The result stands until the
-  // next call. Throws Error{bad_value} when a gain is not finite.
-  const Assignment& solve(int64_t n, std::span<const float> gain);
+  // gain (n, n) row-major. The same gains and the same start give the same columns, ties included. The result stands
+  // until the next call. Throws Error{bad_value} when a gain or a dual of the start is not finite, Error{internal}
+  // for sizes that do not fit.
+  const Assignment& solve(int64_t n, std::span<const float> gain, const WarmStart* warm = nullptr);
 
  private:
-  void reduce(int64_t n, const float* gain);
+  void take(int64_t n, const WarmStart& warm);
+  void column_reduction(int64_t n, const float* gain);
+  void settle(int64_t n, const float* gain);
   void augment(int64_t n, const float* gain, int32_t start);
 
   Assignment result_;
-  std::vector<int32_t> row_of_, from_, visited_;
+  std::vector<int32_t> row_of_, from_, visited_, hint_;
   std::vector<double> distance_;
   std::vector<uint8_t> done_;
 };
