@@ -28,7 +28,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-void AssignmentSolver::take(int64_t n, const WarmStart& warm) {
+// False when the duals are too far apart to say anything about these gains, and to be added to them in float64: at the
+// optimum they lie no farther apart than the gains do.
+bool AssignmentSolver::take(int64_t n, std::span<const float> gain, const WarmStart& warm) {
   const auto size = static_cast<size_t>(n);
   if (warm.column_dual.size() != size || (!warm.column.empty() && warm.column.size() != size))
     throw Error(ErrorKind::internal, text("assignment of {}: a start of {} duals and {} columns", n,
@@ -37,8 +39,19 @@ void AssignmentSolver::take(int64_t n, const WarmStart& warm) {
     if (!std::isfinite(warm.column_dual[j]))
       throw Error(ErrorKind::bad_value, text("assignment: the dual of column {} is not finite", j));
   hint_.assign(warm.column.begin(), warm.column.end());
-  if (warm.column_dual.data() != result_.column_dual.data())
-    result_.column_dual.assign(warm.column_dual.begin(), warm.column_dual.end());
+  std::vector<double>& v = result_.column_dual;
+  if (warm.column_dual.data() != v.data()) v.assign(warm.column_dual.begin(), warm.column_dual.end());
+  if (n == 0) return true;
+  const auto [least, most] = std::minmax_element(v.begin(), v.end());
+  const double lowest = *least, range = *most - lowest;
+  float low = 0, high = 0;
+  kernels::extremes(n, gain.data(), &low, &high);  // of the first row: enough for most
+  constexpr double kFar = 1000;
+  if (std::max(std::abs(lowest), std::abs(*most)) <= kFar * (double{high} - low)) return true;
+  kernels::extremes(n * n, gain.data(), &low, &high);
+  if (!(range <= 2 * (double{high} - low))) return false;
+  for (double& dual : v) dual -= lowest;
+  return true;
 }
 
 // Column duals for a solve that has none to start from.
@@ -115,10 +128,7 @@ const Assignment& AssignmentSolver::solve(int64_t n, std::span<const float> gain
   if (gain.size() != size * size)
     throw Error(ErrorKind::internal,
                 text("assignment of {}: {} gains, expected {}", n, gain.size(), size * size));
-  if (warm)
-    take(n, *warm);
-  else
-    start(n, gain.data());
+  if (!warm || !take(n, gain, *warm)) start(n, gain.data());
   result_.column.assign(size, kNone);
   result_.row_dual.resize(size);
   row_of_.assign(size, kNone);

@@ -38,7 +38,7 @@ class AssignmentSolver {
   const Assignment& solve(int64_t n, std::span<const float> gain, const WarmStart* warm = nullptr);
 
  private:
-  void take(int64_t n, const WarmStart& warm);
+  bool take(int64_t n, std::span<const float> gain, const WarmStart& warm);
   void start(int64_t n, const float* gain);
   void settle(int64_t n, const float* gain);
   void augment(int64_t n, const float* gain, int32_t start);
