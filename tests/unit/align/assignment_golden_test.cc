@@ -123,7 +123,7 @@ TEST(AssignmentGolden, IsAsGoodAsScipys) {
       expect_proof(a, n, gain, what);
     };
     check(solver.solve(n, gain));
-    if (n > 1100) continue;
+    if (n > 300) continue;
     // From duals that mean nothing, and from its own, which lie in the solver.
     std::vector<double> poor(static_cast<size_t>(n));
     double scale = 0;
@@ -134,7 +134,7 @@ TEST(AssignmentGolden, IsAsGoodAsScipys) {
     const WarmStart own{solver.solve(n, gain).column_dual, solver.solve(n, gain).column};
     check(solver.solve(n, gain, &own));
   }
-  EXPECT_GT(unique, 60);
+  EXPECT_GT(unique, 90);
 }
 
 }  // namespace
