@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/bf16_kernels_body.h"
+#include "kernels/conv_body.h"
 #include "kernels/dropout_body.h"
 #include "kernels/elementwise_body.h"
 #include "kernels/fused_matrix_body.h"
@@ -10,6 +11,7 @@
 #include "kernels/norm_body.h"
 #include "kernels/optimizer_body.h"
 #include "kernels/peak_body.h"
+#include "kernels/pool_body.h"
 #include "kernels/reduce_body.h"
 #include "kernels/simd.h"
 #include "kernels/sincos_body.h"
@@ -33,6 +35,13 @@ static constexpr Table kTable = {
     .matrix_update = matrix_update,
     .matrix_update_sums = matrix_update_sums,
     .transpose = transpose,
+    .columns_nchw = columns_nchw,
+    .columns_nhwc = columns_nhwc,
+    .add_columns_nhwc = add_columns_nhwc,
+    .max_pool2d = max_pool2d,
+    .max_pool2d_backward = max_pool2d_backward,
+    .mean_pool2d = mean_pool2d,
+    .mean_pool2d_backward = mean_pool2d_backward,
     .reduce = reduce,
     .reduce_backward = reduce_backward,
     .pool_matrix = pool_matrix,
