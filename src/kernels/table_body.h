@@ -2,6 +2,7 @@
 // table_fields.h, a *_body.h included here, and a line below.
 #pragma once
 
+#include "kernels/activation_body.h"
 #include "kernels/bf16_kernels_body.h"
 #include "kernels/conv_body.h"
 #include "kernels/dropout_body.h"
@@ -59,6 +60,9 @@ static constexpr Table kTable = {
     .sum_squares = sum_squares,
     .sincos = sincos,
     .tanh = tanh,
+    .tanh_backward = tanh_backward,
+    .gelu = gelu,
+    .gelu_backward = gelu_backward,
     .inr_loss = inr_loss,
     .inr_forward = inr_forward,
     .adam = adam,

@@ -90,6 +90,10 @@ struct Table {
   // sincos.h
   void (*sincos)(int64_t n, const float* x, float* s, float* c) noexcept;
   void (*tanh)(int64_t n, const float* x, float* y) noexcept;
+  // activation.h
+  void (*tanh_backward)(int64_t n, const float* y, const float* dy, float* dx, bool accumulate) noexcept;
+  void (*gelu)(int64_t n, const float* x, float* y) noexcept;
+  void (*gelu_backward)(int64_t n, const float* x, const float* dy, float* dx, bool accumulate) noexcept;
   // siren.h
   double (*inr_loss)(const InrShape& shape, int64_t points, const float* x, const float* target, float offset,
                      const float* packed, float* gradient, float* scratch) noexcept;
