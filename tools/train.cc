@@ -148,7 +148,7 @@ int Train::run() {
   file.classes = class_names(labels, sets->classes);
   file.model = make_model<float>(settings.model, file.zoo.arch, sets->classes, settings.options);
   file.model->init(options.seed);
-  file.normaliser = train::fit_normaliser(sets->train);
+  file.normaliser = train::fit_normaliser(sets->main, sets->train);
   std::vector<std::string> inputs = data;
   inputs.insert(inputs.end(), val.begin(), val.end());
   inputs.insert(inputs.end(), test.begin(), test.end());
@@ -170,8 +170,10 @@ int Train::run() {
   identity.set("options", file.model->config());
   identity.set("classes", sets->classes);
 
-  train::Trainer trainer(*file.model, file.normaliser, sets->train, sets->val, options, checkpoint(),
-                         identity);
+  train::Trainer trainer(*file.model, file.normaliser,
+                         std::make_unique<train::Reader>(sets->main, sets->train, file.normaliser,
+                                                         options.augmentation, options.mixup, options.seed),
+                         sets->train, sets->val, options, checkpoint(), identity);
   const int64_t done = goes_on ? trainer.resume() : 0;
   if (goes_on) log_info(text("{}: resuming after {} of {} epochs", checkpoint(), done, options.epochs));
   Json settings_of_run = identity;
@@ -189,7 +191,7 @@ int Train::run() {
     metrics.write(r.to_json());
     const std::string validation = r.val ? text(", validation {:.4f}", r.val->accuracy()) : std::string();
     log_info(text("epoch {}/{}: loss {:.4f}, accuracy {:.4f}{}, {:.0f} networks/s", r.epoch, options.epochs,
-                  r.train.mean_loss(), r.train.accuracy(), validation, r.networks_per_second));
+                  r.train.mean_loss(), r.train.accuracy(), validation, r.samples_per_second));
   });
   std::optional<train::Tally> test_tally;
   if (!sets->test.empty()) test_tally = train::Predictor(*file.model, file.normaliser).evaluate(sets->test);
@@ -213,7 +215,7 @@ int Train::run() {
   record.set("recipe", made_by);
   record.set("parameters", file.model->params().size());
   record.set("seconds", result.seconds);
-  record.set("networks_per_second", result.networks_per_second);
+  record.set("networks_per_second", result.samples_per_second);
   metrics.write(record);
   if (json) {
     print(record.dump());
@@ -231,7 +233,7 @@ void Train::print_result(const train::TrainResult& result, const std::optional<t
     line += text(", test accuracy {:.4f} ({} networks)", test_tally->accuracy(), test_tally->count);
   if (result.val) line += text(", validation {:.4f} at epoch {}", result.val->accuracy(), result.epoch);
   line += text(", training {:.4f}, {:.1f} s, {:.0f} networks/s", result.train.accuracy(), result.seconds,
-               result.networks_per_second);
+               result.samples_per_second);
   print(line);
 }
 
