@@ -1,5 +1,4 @@
-// dws train: networks and their labels in, a model that reads such networks out.
-#include <filesystem>
+// dws train: networks and their labels in, a model that reads such networks out; or pictures in, a network out.
 #include <memory>
 
 #include "command.h"
@@ -16,6 +15,7 @@
 #include "train/metrics_log.h"
 #include "train/split.h"
 #include "train/trainer.h"
+#include "train_network.h"
 #include "train_settings.h"
 
 namespace dws::tools {
@@ -25,14 +25,15 @@ struct Train {
   explicit Train(const Globals& g) : globals(g) {}
   const Globals& globals;
   TrainSettings settings;
+  NetworkTraining network;
   std::vector<std::string> data, val, test;
   std::string out, task = "classify", split, log, labels, precision;
   int64_t limit = 0, classes = 0;
   bool resume = false, force = false, json = false;
 
   int run();
+  int train_network();
   void check_task() const;
-  bool check_outputs() const;  // whether there is a checkpoint to go on from
   train::SplitSizes split_sizes() const;
   void print_result(const train::TrainResult& result, const std::optional<train::Tally>& test_tally,
                     const ModelFile& file, const Json& made_by) const;
@@ -102,20 +103,9 @@ void Train::check_task() const {
     if (task == name)
       throw Error(ErrorKind::usage, text("--task {}: this version trains classifiers", task),
                   "use --task classify");
-  const std::string near = nearest(task, {"classify"});
+  const std::string near = nearest(task, {"classify", "network"});
   throw Error(ErrorKind::usage, text("unknown task '{}'", escaped(task)),
-              near.empty() ? "use --task classify" : text("did you mean '{}'?", near));
-}
-
-bool Train::check_outputs() const {
-  require_writable(out, force);
-  const bool unfinished = std::filesystem::exists(checkpoint());
-  if (unfinished && !resume && !force)
-    throw Error(ErrorKind::exists, text("{}: the checkpoint of an unfinished run is there", checkpoint()),
-                "continue it with --resume, or start over with --force");
-  if (resume && !unfinished)
-    log_info(text("{}: no checkpoint to resume: starting from the beginning", checkpoint()));
-  return resume && unfinished;
+              near.empty() ? "use --task classify or network" : text("did you mean '{}'?", near));
 }
 
 train::SplitSizes Train::split_sizes() const {
@@ -134,12 +124,34 @@ train::SplitSizes Train::split_sizes() const {
   return {};
 }
 
+int Train::train_network() {
+  if (!val.empty() || !split.empty())
+    throw Error(ErrorKind::usage, text("{} is not for --task network", val.empty() ? "--split" : "--val"),
+                "all of --data is trained on and the last epoch is kept; --test judges it");
+  use_precision(precision);
+  return network.run({.globals = globals,
+                      .settings = settings,
+                      .data = data,
+                      .test = test,
+                      .labels = labels,
+                      .out = out,
+                      .log = log,
+                      .limit = limit,
+                      .classes = classes,
+                      .resume = resume,
+                      .force = force,
+                      .json = json});
+}
+
 int Train::run() {
+  if (task == "network") return train_network();
   check_task();
+  if (network.any())
+    throw Error(ErrorKind::usage, "--arch, --activation and --test-labels are for --task network");
   use_precision(precision);
   settings.resolve();
   const train::SplitSizes sizes = split_sizes();
-  const bool goes_on = check_outputs();
+  const bool goes_on = check_train_outputs(out, resume, force);
   const train::TrainOptions& options = settings.training;
   const std::unique_ptr<Data> sets = load(*this, sizes, options.seed);
 
@@ -241,25 +253,34 @@ void Train::print_result(const train::TrainResult& result, const std::optional<t
 
 void register_train(CLI::App& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Train>(globals);
-  CLI::App* verb = app.add_subcommand("train", "train a model that reads networks");
+  CLI::App* verb =
+      app.add_subcommand("train", "train a model that reads networks, or a network that reads pictures");
   verb->footer(
-      "Example:\n  dws train --data zoo.safetensors -o model.safetensors --epochs 40 --log metrics.jsonl");
+      "Example:\n  dws train --data zoo.safetensors -o model.safetensors --epochs 40 --log metrics.jsonl\n  "
+      "dws train --task network --arch mlp:512,512,512 --data "
+      "train-images-idx3-ubyte --test t10k-images-idx3-ubyte -o net.safetensors");
   Train& t = *command;
-  verb->add_option("--data", t.data, "zoo of labelled networks; may be repeated")
+  verb->add_option("--data", t.data, "zoo of labelled networks, or pictures; may be repeated")
       ->required()
       ->allow_extra_args(false);
   verb->add_option("-o,--output", t.out, "the model file to write")->required();
-  verb->add_option("--task", t.task, "what to learn: classify");
+  verb->add_option("--task", t.task,
+                   "what to learn: classify (networks), network (to classify pictures) [classify]");
   verb->add_option("--split", t.split,
                    "TRAIN,VAL,TEST parts of --data, fractions or numbers; by image [0.8,0.1,0.1]");
   verb->add_option("--val", t.val, "validate on this zoo instead of a part of --data")
       ->allow_extra_args(false);
-  verb->add_option("--test", t.test, "test on this zoo instead of a part of --data")->allow_extra_args(false);
-  verb->add_option("--limit", t.limit, "use the first N networks of --data")->check(CLI::NonNegativeNumber);
+  verb->add_option("--test", t.test, "test on this zoo instead of a part of --data, or on these pictures")
+      ->allow_extra_args(false);
+  verb->add_option("--limit", t.limit, "use the first N networks or pictures of --data")
+      ->check(CLI::NonNegativeNumber);
   verb->add_option("--classes", t.classes, "number of classes [largest label + 1]")
       ->check(CLI::NonNegativeNumber);
-  verb->add_option("--labels", t.labels, "file with the names of the classes, one a line");
+  verb->add_option("--labels", t.labels,
+                   "file with the names of the classes, one a line; of --task network: the label file of "
+                   "--data [in it or beside it]");
   t.settings.add_options(*verb);
+  t.network.add_options(*verb);
   add_precision(*verb, t.precision);
   verb->add_option("--log", t.log, "write metrics to this file, a JSON line an epoch");
   verb->add_flag("--resume", t.resume, "go on from the checkpoint of a run that was stopped");
