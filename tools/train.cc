@@ -147,7 +147,7 @@ int Train::run() {
   if (task == "network") return train_network();
   check_task();
   if (network.any())
-    throw Error(ErrorKind::usage, "--arch, --activation and --test-labels are for --task network");
+    throw Error(ErrorKind::usage, "an option of --task network: --arch, --activation or --test-labels");
   use_precision(precision);
   settings.resolve();
   const train::SplitSizes sizes = split_sizes();

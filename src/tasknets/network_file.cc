@@ -81,6 +81,8 @@ Json describe(const Classifier<float>& model) {
   // The recipe language's name for the form of GELU that is computed.
   const std::string activation =
       c.activation == Activation::gelu ? "gelu_tanh" : activation_name(c.activation);
+  // In the recipe too it can be asked for another one (--activation).
+  const Json kind = statement({{"config", "activation"}, {"default", activation}});
   Json graph = Json::array();
   const Json dims =
       pictures ? list({"batch", c.channels, c.height, c.width}) : list({"batch", model.input_size()});
@@ -117,7 +119,7 @@ Json describe(const Classifier<float>& model) {
     }
     if (!layer.hidden) continue;
     describe_norm(model, layer, graph);
-    graph.push_back(statement({{"op", "activation"}, {"in", "x"}, {"kind", activation}, {"out", "x"}}));
+    graph.push_back(statement({{"op", "activation"}, {"in", "x"}, {"kind", kind}, {"out", "x"}}));
   }
   graph.push_back(statement({{"op", "output"}, {"in", "x"}, {"out", "logits"}}));
   Json recipe = Json::object();
