@@ -54,6 +54,9 @@ grep -q "move 100.0 %" symmetry.txt
 "$dws" verify one/cnn.safetensors -q >/dev/null
 "$dws" permute one/cnn.safetensors -o moved.safetensors -q >/dev/null
 "$dws" verify one/cnn.safetensors moved.safetensors -q >verify.txt || die "$(cat verify.txt)"
+# A recipe that is wrong is refused in the file's name.
+sed 's#dws.recipe/1#dws.recipe/9#' one/mlp.safetensors >wrong.safetensors
+fails 2 "wrong.safetensors: the recipe inside: is no recipe" "$dws" symmetry wrong.safetensors
 # An option goes before what the file says.
 "$dws" symmetry one/mlp.safetensors --activation tanh 2>/dev/null | grep -q sign
 
