@@ -31,6 +31,14 @@ nn::Norm norm_of(TrainSettings& settings) {
   return word.empty() ? nn::Norm::none : nn::parse_norm(word);
 }
 
+// A result on pictures that were trained on means nothing.
+void warn_if_seen(const train::ImageSet& images, const train::ImageSet& test, const Json& hashes) {
+  for (const std::string& b : test.files())
+    for (const std::string& a : images.files())
+      if (hashes.at(a).as_string() == hashes.at(b).as_string())
+        return log_warn(text("{}: is trained on and tested on", one_line(b)));
+}
+
 int64_t parameters_of(const ClassifierConfig& c) {
   int64_t C = c.channels, features = c.arch.of_pictures ? 0 : c.height * c.width * c.channels, total = 0;
   for (const Arch::Layer& layer : c.arch.layers) {
@@ -101,6 +109,7 @@ int NetworkTraining::run(const Request& r) const {
   std::vector<std::string> inputs = images.files();
   if (test) inputs.insert(inputs.end(), test->files().begin(), test->files().end());
   Json made_by = recipe(r.globals, inputs);
+  if (test) warn_if_seen(images, *test, made_by.at("inputs"));
   Json identity = Json::object();
   identity.set("version", version());
   identity.set("isa", kernels::to_string(kernels::isa()));

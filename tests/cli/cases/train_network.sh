@@ -10,6 +10,7 @@ better() { awk -v a="$(accuracy "$1")" -v b="$2" 'BEGIN {exit !(a > b)}' || die 
 mkdir one two
 net one/mlp.safetensors --arch mlp:32,32 --epochs 6 --lr 0.005 --log log.jsonl --threads 1 >mlp.txt
 better mlp.txt 0.8
+grep -q "warning: .*images-idx3-ubyte: is trained on and tested on" err.txt
 [ "$(grep -c images_per_second log.jsonl)" = 7 ]
 net one/cnn.safetensors --arch cnn:8,p,12s2,f16 --norm batch --augment crop=2 --epochs 15 --lr 0.02 --threads 1 >cnn.txt
 better cnn.txt 0.5
