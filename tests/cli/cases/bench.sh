@@ -1,7 +1,7 @@
 # Every case runs and gives numbers; a share of the peak is a share.
 "$dws" bench --seconds 0.01 --json > bench.jsonl
 grep -q '"schema":"dws.bench/1"' bench.jsonl
-for name in machine.peak machine.peak.all_threads machine.memory machine.memory.all_threads matmul.forward \
+for name in machine.peak machine.peak.all_threads machine.memory machine.memory.all_threads matmul.forward conv.forward conv.training_step \
   dws.forward.32 dws.training_step.64 dws.forward.64.layers5.batch512 dws.training_step.32.layers5.batch64 \
   dws.split.forward.32 dws.split.training_step.64 fit.one_thread fit.all_threads fit.split \
   scale.fit scale.forward scale.training_step growth.width growth.depth symmetry.transformer open.2gb.inside open.2gb.external checkpoint.open checkpoint.symmetry; do
