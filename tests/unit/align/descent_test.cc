@@ -73,6 +73,7 @@ TEST(NetworkDescent, NeverFallsAndSaysWhatItsElementDoes) {
 double plain(const Problem& problem, Standing numbers, Rng rng) {
   std::vector<size_t> units(problem.units.size());
   std::iota(units.begin(), units.end(), size_t{0});
+  Packed packed;
   double best = score(problem, numbers);
   for (bool progress = true; progress;) {
     progress = false;
@@ -83,7 +84,7 @@ double plain(const Problem& problem, Standing numbers, Rng rng) {
       for (const Place& p : unit.places) {
         const auto f = static_cast<size_t>(p.field);
         add_products(Walk(problem.fields[f], p, unit.size), {}, numbers.a[f].data(), numbers.b[f].data(),
-                     gain);
+                     gain, packed);
       }
       AssignmentSolver solver;
       Step step{.order = solver.solve(unit.size, gain).column, .choices = {}, .changed = {}, .nested = {}};
