@@ -16,6 +16,22 @@ size_t entries(const NetworkGroup& group) noexcept {
   return static_cast<size_t>(group.blocks * group.size);
 }
 
+// Where the blocks of group n themselves have moved: block b of the new came from [b] of the old. nullptr: they have not.
+const std::vector<int32_t>* blocks_of(const Spec& spec, size_t n, const NetworkElement& g) {
+  const int by = spec.groups[n].by;
+  if (by < 0) return nullptr;
+  const NetworkGroup& outer = spec.groups[static_cast<size_t>(by)];
+  return outer.fixed || outer.blocks != 1 ? nullptr : &g[static_cast<size_t>(by)].order;
+}
+// The sign that multiplies what phase k adds half turns to.
+double sign_of_shift(const NetworkGroup& group, size_t k, const GroupElement& g, size_t entry) {
+  double sign = 1;
+  for (size_t c = 0; c < group.signs.size(); ++c)
+    for (const Scaling::Part& part : group.signs[c].parts)
+      if (part.member == group.phases[k].shifts.front().member) sign = g.signs[c][entry];
+  return sign;
+}
+
 // What happens to one coordinate of one axis.
 struct Step {
   int64_t source = 0;
@@ -188,15 +204,38 @@ NetworkElement random_element(const Spec& spec, const Draw& draw, Rng& rng) {
   return g;
 }
 
+GroupElement compose(const NetworkGroup& group, const GroupElement& a, const GroupElement& b,
+                     const std::vector<int32_t>* blocks) {
+  GroupElement c = a;
+  for (int64_t block = 0; block < group.blocks; ++block) {
+    const int64_t old_block = blocks ? (*blocks)[static_cast<size_t>(block)] : block;
+    for (int64_t i = 0; i < group.size; ++i) {
+      const auto now = static_cast<size_t>(block * group.size + i);
+      const auto then = static_cast<size_t>(old_block * group.size + a.order[now]);
+      c.order[now] = b.order[then];
+      for (size_t k = 0; k < a.signs.size(); ++k) c.signs[k][now] = a.signs[k][now] * b.signs[k][then];
+      for (size_t k = 0; k < a.scales.size(); ++k) c.scales[k][now] = a.scales[k][now] * b.scales[k][then];
+      // s (s' b + k' t) + k t = s s' b + (s k' + k) t.
+      for (size_t k = 0; k < a.turns.size(); ++k)
+        c.turns[k][now] =
+            a.turns[k][now] + static_cast<int32_t>(sign_of_shift(group, k, a, now)) * b.turns[k][then];
+    }
+  }
+  return c;
+}
+
+NetworkElement compose(const Spec& spec, const NetworkElement& a, const NetworkElement& b) {
+  NetworkElement c;
+  for (size_t n = 0; n < a.size(); ++n)
+    c.push_back(compose(spec.groups[n], a[n], b[n], blocks_of(spec, n, a)));
+  return c;
+}
+
 NetworkElement inverse(const Spec& spec, const NetworkElement& g) {
   NetworkElement h = identity_element(spec);
   for (size_t n = 0; n < g.size(); ++n) {
     const NetworkGroup& group = spec.groups[n];
-    // Where the blocks themselves have moved: block b of the new came from `from` of the old.
-    const std::vector<int32_t>* blocks = group.by >= 0 && !spec.groups[static_cast<size_t>(group.by)].fixed &&
-                                                 spec.groups[static_cast<size_t>(group.by)].blocks == 1
-                                             ? &g[static_cast<size_t>(group.by)].order
-                                             : nullptr;
+    const std::vector<int32_t>* blocks = blocks_of(spec, n, g);
     for (int64_t b = 0; b < group.blocks; ++b) {
       const int64_t old_block = blocks ? (*blocks)[static_cast<size_t>(b)] : b;
       for (int64_t i = 0; i < group.size; ++i) {
@@ -207,11 +246,8 @@ NetworkElement inverse(const Spec& spec, const NetworkElement& g) {
         for (size_t k = 0; k < g[n].scales.size(); ++k) h[n].scales[k][then] = 1 / g[n].scales[k][now];
         for (size_t k = 0; k < g[n].turns.size(); ++k) {
           // b' = s b + k t  =>  b = s b' - s k t.
-          double sign = 1;
-          for (size_t c = 0; c < group.signs.size(); ++c)
-            for (const Scaling::Part& part : group.signs[c].parts)
-              if (part.member == group.phases[k].shifts.front().member) sign = g[n].signs[c][now];
-          h[n].turns[k][then] = static_cast<int32_t>(-sign * g[n].turns[k][now]);
+          h[n].turns[k][then] =
+              static_cast<int32_t>(-sign_of_shift(group, k, g[n], now) * g[n].turns[k][now]);
         }
       }
     }

@@ -29,6 +29,11 @@ NetworkElement identity_element(const Spec& spec);
 // Orders and signs uniform, factors log-uniform in [1/2, 2], turns in -2 .. 2.
 NetworkElement random_element(const Spec& spec, const Draw& draw, Rng& rng);
 NetworkElement inverse(const Spec& spec, const NetworkElement& g);
+// (a b) v = a (b v).
+NetworkElement compose(const Spec& spec, const NetworkElement& a, const NetworkElement& b);
+// Of one group; `blocks`: the order in which a takes the blocks, nullptr where they stay.
+GroupElement compose(const NetworkGroup& group, const GroupElement& a, const GroupElement& b,
+                     const std::vector<int32_t>* blocks = nullptr);
 // Whether a group's element does nothing.
 bool is_identity(const GroupElement& g) noexcept;
 

@@ -76,6 +76,30 @@ TEST_P(NetworkSymmetry, TheInverseGivesBackTheNumbers) {
   }
 }
 
+TEST_P(NetworkSymmetry, TwoElementsInOne) {
+  Rng rng(5);
+  const NetworkElement a = random_element(spec, {}, rng), b = random_element(spec, {}, rng);
+  const NetworkElement both = compose(spec, a, b);
+  int moved = 0;
+  for (size_t t = 0; t < spec.tensors.size(); ++t) {
+    const network::Constant& c = net.constants[static_cast<size_t>(spec.tensors[t].constant)];
+    if (!network::is_real(c.type)) continue;
+    const auto tensor = static_cast<int>(t);
+    const network::Array before = network::to_array(c);
+    const network::Array expected = act(spec, a, tensor, act(spec, b, tensor, before));
+    const network::Array once = act(spec, both, tensor, before);
+    for (size_t i = 0; i < before.reals.size(); ++i)
+      ASSERT_NEAR(once.reals[i], expected.reals[i], 1e-12 * (1 + std::abs(expected.reals[i]))) << c.name;
+    moved += expected.reals != before.reals;
+  }
+  EXPECT_GT(moved, 0);
+  const NetworkElement nothing = compose(spec, inverse(spec, a), a);
+  for (size_t n = 0; n < nothing.size(); ++n) {
+    EXPECT_EQ(nothing[n].order, identity_element(spec)[n].order);
+    EXPECT_EQ(nothing[n].turns, identity_element(spec)[n].turns);
+  }
+}
+
 TEST_P(NetworkSymmetry, SpecAndElementAsJson) {
   const Spec read = spec_from_json(Json::parse(to_json(spec).dump(), "spec"), "spec");
   EXPECT_EQ(to_json(read).at("groups").dump(), to_json(spec).at("groups").dump());
