@@ -125,6 +125,9 @@ bool negation(Builder& b, const Node& node) {
   return true;
 }
 
+float sign(float x) {
+  return x > 0 ? 1.0f : x < 0 ? -1.0f : x;
+}
 float softplus(float x) {
   return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x)));
 }
@@ -152,9 +155,7 @@ std::vector<PlannerRow> elementwise_planners() {
       {"Floor", each<[](float x) { return std::floor(x); }>},
       {"Ceil", each<[](float x) { return std::ceil(x); }>},
       {"Round", each<[](float x) { return std::nearbyint(x); }>},
-      {"Sign", each<[](float x) { return x > 0   ? 1.0f
-                                         : x < 0 ? -1.0f
-                                                 : x; }>},
+      {"Sign", each<sign>},
       {"Softplus", each<softplus>},
       {"Softsign", each<[](float x) { return x / (1 + std::abs(x)); }>},
       {"Mish", each<[](float x) { return x * std::tanh(softplus(x)); }>},
@@ -178,7 +179,7 @@ std::vector<PlannerRow> elementwise_planners() {
       {"Selu",
        [](Builder& b, const Node& n) {
          return with_attributes<[](float x, float a, float g) {
-           return g * (x > 0 ? x : a * std::expm1(x));
+           return g * ((x > 0) ? x : a * std::expm1(x));
          }>(b, n, "alpha", 1.67326319217681884765625, "gamma", 1.05070102214813232421875);
        }},
       {"HardSigmoid",

@@ -172,8 +172,10 @@ Engine::Engine(const Network& network, const EngineOptions& options)
   }
   if (declared == 0)
     throw Error(ErrorKind::mismatch, text("{}: a batch of no samples", one_line(network.file)));
-  if (declared > 0) return plan_->build(declared);
-  if (options.piece > 0) return plan_->build(options.piece);
+  if (declared > 0 || options.piece > 0) {
+    plan_->build(declared > 0 ? declared : options.piece);
+    return;
+  }
   plan_->build(1);
   const int64_t near = kNear / std::max<int64_t>(1, plan_->arena.activations);
   const int64_t samples = plan_->reference ? 1 : std::clamp(near, kFewSamples, kMostSamples);

@@ -27,10 +27,10 @@ using Work = std::function<void(const Frame&)>;
 using Fold = std::function<void(const Frame&, float* to)>;
 
 struct Step {
-  std::vector<int> reads, writes;
+  std::vector<int> reads{}, writes{};
   int64_t scratch = 0;    // floats
   bool in_place = false;  // the first write may lie where the first read does
-  Work work;
+  Work work{};
 };
 // A value beyond the network's, made of fixed values alone whenever those change: folded or transposed weights.
 struct Derived {

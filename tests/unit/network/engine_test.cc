@@ -45,7 +45,8 @@ std::vector<std::vector<float>> run(Engine& engine, const Network& network, cons
       });
   return out;
 }
-std::vector<std::vector<double>> judge(const Network& network, const Samples& s, const Replacements& replaced = {}) {
+std::vector<std::vector<double>> judge(const Network& network, const Samples& s,
+                                       const Replacements& replaced = {}) {
   std::vector<ArrayPtr> inputs;
   for (size_t i = 0; i < s.dims.size(); ++i) {
     const OnnxType type = *network.values[static_cast<size_t>(network.graph.inputs[i])].type;
@@ -61,8 +62,8 @@ std::vector<std::vector<double>> judge(const Network& network, const Samples& s,
   for (const ArrayPtr& a : Executor(network, Precision::f64).run(inputs, replaced)) out.push_back(a->reals);
   return out;
 }
-void expect_close(const std::vector<std::vector<float>>& got, const std::vector<std::vector<double>>& expected,
-                  double tolerance = 1e-4) {
+void expect_close(const std::vector<std::vector<float>>& got,
+                  const std::vector<std::vector<double>>& expected, double tolerance = 1e-4) {
   ASSERT_EQ(got.size(), expected.size());
   for (size_t o = 0; o < got.size(); ++o) {
     ASSERT_EQ(got[o].size(), expected[o].size());
@@ -93,6 +94,7 @@ const std::map<std::string, std::vector<std::string>> kSlow = {
     {"fused_attention_masked", {"Attention"}},
     {"fused_attention_plain", {"Attention"}},
     {"fused_attention_softcap", {"Attention"}},
+    {"fused_conv", {"com.microsoft.FusedConv"}},
     {"fused_grouped_query", {"com.microsoft.GroupQueryAttention"}},
     {"fused_grouped_query_rotary", {"com.microsoft.GroupQueryAttention"}},
     {"fused_matmul_bits", {"com.microsoft.MatMulNBits"}},
@@ -200,7 +202,8 @@ Network small_cnn() {
   std::string y = g.node("Conv", {x, g.weight("w", {8, 3, 3, 3}), g.weight("b", {8})},
                          {.ints = {{"pads", {1, 1, 1, 1}}, {"strides", {2, 2}}}});
   const std::string variance = g.floats("var", {8}, {1, 2, 3, 4, 5, 6, 7, 8});
-  y = g.node("BatchNormalization", {y, g.weight("gamma", {8}), g.weight("beta", {8}), g.weight("mean", {8}), variance});
+  y = g.node("BatchNormalization",
+             {y, g.weight("gamma", {8}), g.weight("beta", {8}), g.weight("mean", {8}), variance});
   y = g.node("Relu", {y});
   y = g.node("GlobalAveragePool", {y});
   y = g.node("Flatten", {y});
@@ -240,7 +243,8 @@ TEST(Engine, TensorsAreExchanged) {
     ASSERT_NE(constant, kNone) << name;
     Array other = to_array(network.constants[static_cast<size_t>(constant)]);
     std::vector<float> numbers;
-    for (double& v : other.reals) numbers.push_back(static_cast<float>(v = static_cast<float>(1.5 * v + 0.25)));
+    for (double& v : other.reals)
+      numbers.push_back(static_cast<float>(v = static_cast<float>(1.5 * v + 0.25)));
     engine.set(constant, numbers.data());
     const auto changed = run(engine, network, s);
     expect_close(changed, judge(network, s, {{constant, std::make_shared<const Array>(other)}}), 1e-5);
