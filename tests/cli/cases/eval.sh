@@ -1,6 +1,6 @@
 # dws eval, lmc and diff on networks that were trained on digits for a moment.
 for seed in 1 2; do
-  "$dws" train --task network --arch mlp:16 --data "$images" --labels "$labels" --epochs 2 --seed $seed -q -o net$seed.safetensors >/dev/null
+  "$dws" train --task network --arch mlp:16 --data "$images" --labels "$labels" --epochs 10 --seed $seed -q -o net$seed.safetensors >/dev/null
 done
 
 # Accuracy is that of a classifier, and the pixels' normalisation comes from the network's own metadata.
