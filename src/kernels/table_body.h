@@ -18,6 +18,7 @@
 #include "kernels/simd.h"
 #include "kernels/sincos_body.h"
 #include "kernels/siren_body.h"
+#include "kernels/special_body.h"
 #include "kernels/table_fields.h"
 
 namespace dws::kernels::DWS_ISA {
@@ -74,6 +75,10 @@ static constexpr Table kTable = {
     .fma_chains = fma_chains,
     .triad = triad,
     .read_all = read_all,
+    .exp = exp,
+    .sigmoid = sigmoid,
+    .erf = erf,
+    .gelu_erf = gelu_erf,
 };
 
 }  // namespace dws::kernels::DWS_ISA

@@ -111,6 +111,11 @@ struct Table {
   double (*fma_chains)(int64_t steps) noexcept;
   void (*triad)(int64_t n, float s, const float* b, const float* c, float* a) noexcept;
   float (*read_all)(int64_t n, const float* a) noexcept;
+  // special.h
+  void (*exp)(int64_t n, const float* x, float* y) noexcept;
+  void (*sigmoid)(int64_t n, float alpha, const float* x, float* y) noexcept;
+  void (*erf)(int64_t n, const float* x, float* y) noexcept;
+  void (*gelu_erf)(int64_t n, const float* x, float* y) noexcept;
 };
 
 // Each defined by its own table_*.cc; all but the first exist on x86-64 alone.
