@@ -153,7 +153,7 @@ TEST(Compose, TheFirstDifferenceIsNamed) {
     const Plan plan = compose(*inputs, c, warnings);
     ASSERT_EQ(plan.tensors.size(), 2u);
     for (size_t i = 0; i < 2; ++i)
-      if (plan.tensors[i].name == "v") EXPECT_TRUE(plan.tensors[i].copy);
+      EXPECT_EQ(plan.tensors[i].copy, plan.tensors[i].name == "v");
   }
   c.pad_vocab = true;
   const Plan padded = compose(shapes, c, warnings);
