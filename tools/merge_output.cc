@@ -140,7 +140,8 @@ merge::Layout layout_of(merge::Plan& plan, const merge::Input& pattern, const Me
     names = merge::cut_into_shards(plan, size);
   }
   merge::Layout layout = merge::sharded(plan, names, index, out, metadata);
-  if (checkpoint) add_companions(*checkpoint, layout);
+  std::error_code none;  // a file alone has nothing that belongs to it
+  if (shards || (checkpoint && fs::is_directory(pattern.path(), none))) add_companions(*checkpoint, layout);
   return layout;
 }
 
