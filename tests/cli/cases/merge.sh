@@ -90,7 +90,8 @@ x = array.array("f", raw[8 + n:])
 assert max(map(abs, x)) < 1e-6, max(map(abs, x))
 END
 done
-fails 2 "2 numbers for 1 networks" "$dws" merge --weights <(printf '1\n2\n') a.safetensors -o x.safetensors
+printf '1\n2\n' >two.txt
+fails 2 "2 numbers for 1 networks" "$dws" merge --weights two.txt a.safetensors -o x.safetensors
 test ! -e x.safetensors
 test ! -e x.onnx
 no_leftovers
