@@ -26,6 +26,7 @@ void register_convert(CLI::App& app, const Globals& globals, Run& run);
 void register_fit(CLI::App& app, const Globals& globals, Run& run);
 void register_graph(CLI::App& app, const Globals& globals, Run& run);
 void register_inspect(CLI::App& app, const Globals& globals, Run& run);
+void register_merge(CLI::App& app, const Globals& globals, Run& run);
 void register_permute(CLI::App& app, const Globals& globals, Run& run);
 void register_render(CLI::App& app, const Globals& globals, Run& run);
 void register_symmetry(CLI::App& app, const Globals& globals, Run& run);

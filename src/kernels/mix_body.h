@@ -105,7 +105,7 @@ static int64_t first_beyond(int64_t n, const float* x, float limit) noexcept {
     const int64_t count = n - i < kPiece ? n - i : kPiece;
     IVec found{};
     each(count, [&](int64_t j, int64_t lanes)
-                    DWS_INLINED { found |= (as_int(load_n(x + i + j, lanes)) & 0x7fffffff) >= 0x7f800000; });
+                    DWS_INLINED { found |= (as_int(load_n(x + i + j, lanes)) & 0x7fffffff) >= bits; });
     for (int lane = 0; lane < kLanes; ++lane)
       if (found[lane] != 0)
         for (int64_t j = i;; ++j)

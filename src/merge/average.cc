@@ -77,11 +77,9 @@ class Averager {
         filled += count;
         if (filled == size) flush(group, filled);
       }
-      ends_.push_back(t);
-      if (group.empty()) finish();
     }
     if (!group.empty()) flush(group, filled);
-    finish();
+    finish_until(plan_.tensors.size());
     return report_;
   }
 
@@ -101,7 +99,11 @@ class Averager {
       for (const Piece& piece : group) add(input, piece, weights_[p]);
       progress_->add(1);
     }
-    for (const Piece& piece : group) write(piece);
+    for (const Piece& piece : group) {
+      finish_until(piece.tensor);
+      write(piece);
+      if (piece.begin + piece.count == elements(plan_.tensors[piece.tensor])) finish_until(piece.tensor + 1);
+    }
     group.clear();
     filled = 0;
   }
@@ -159,18 +161,17 @@ class Averager {
     report_.elements += piece.count;
   }
 
-  // Tensors of which all is written, in order; copies among them come from the first network.
-  void finish() {
-    for (const size_t t : ends_) {
-      if (plan_.tensors[t].copy) {
+  // Tensors are finished in order; those that are copied come from the first network.
+  void finish_until(size_t end) {
+    for (; finished_ < end; ++finished_) {
+      if (plan_.tensors[finished_].copy) {
         const Input first = Input::open(paths_.front(), options_.input);
-        const Bytes bytes = first.find(plan_.tensors[t].sources.front().tensor)->bytes;
-        writer_.write(t, 0, bytes.data(), bytes.size());
+        const Bytes bytes = first.find(plan_.tensors[finished_].sources.front().tensor)->bytes;
+        writer_.write(finished_, 0, bytes.data(), bytes.size());
       }
-      writer_.finished(t);
+      writer_.finished(finished_);
       ++report_.tensors;
     }
-    ends_.clear();
   }
 
   const Plan& plan_;
@@ -180,7 +181,7 @@ class Averager {
   Writer& writer_;
   ExecuteReport report_;
   Buffer<double> sums_;
-  std::vector<size_t> ends_;
+  size_t finished_ = 0;
   int64_t rounds_ = 1;
   Progress* progress_ = nullptr;
 };
@@ -198,6 +199,22 @@ std::string check_alike(const std::vector<std::string>& paths, const AverageOpti
     hash = hash_bytes(std::as_bytes(std::span(hash)));
   }
   return hash;
+}
+
+bool all_equal(const Plan& plan, const std::vector<std::string>& paths, const AverageOptions& options) {
+  if (std::ranges::none_of(plan.tensors, &OutputTensor::copy)) return true;
+  const Input first = Input::open(paths.front(), options.input);
+  for (const std::string& path : paths) {
+    check_interrupt();
+    const Input input = Input::open(path, options.input);
+    for (const OutputTensor& t : plan.tensors)
+      if (t.copy) {
+        const std::string& name = t.sources.front().tensor;
+        const InputTensor* other = input.find(name);
+        if (!other || !std::ranges::equal(first.find(name)->bytes, other->bytes)) return false;
+      }
+  }
+  return true;
 }
 
 ExecuteReport average(const Plan& plan, const std::vector<std::string>& paths,

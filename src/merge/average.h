@@ -20,6 +20,9 @@ struct AverageOptions {
 // that has not. Returns one hash of all fingerprints, in their order.
 std::string check_alike(const std::vector<std::string>& paths, const AverageOptions& options);
 
+// Whether the tensors that the plan copies have the same bytes in all of them.
+bool all_equal(const Plan& plan, const std::vector<std::string>& paths, const AverageOptions& options);
+
 // `plan` has the tensors to write, each with its name in sources.front() (or `copy`, from the first network); the weights, one a
 // path, are used as they are. The same bits for any memory and number of threads. Throws as execute() does.
 ExecuteReport average(const Plan& plan, const std::vector<std::string>& paths,

@@ -146,7 +146,7 @@ class Composer {
       out.method = Method::linear;
       out.parameters.normalize = true;
       if (sources == 1) single(like, out);
-    } else if (sources < t.least) {
+    } else if (sources < t.least || (sources == 1 && choices_.models.size() > 1 && !t.needs_base)) {
       single(like, out);
     }
     if (!t.takes_base && !out.pad_rows) out.base.reset();

@@ -75,7 +75,7 @@ PartialOutput::PartialOutput(std::string path, Layout layout, const std::string&
   try {
     if (!resume || !take_up(header)) {
       start();
-      journal_ = ::open(journal_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+      journal_ = ::open(journal_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
       if (journal_ < 0) throw_errno(path_, "cannot write");
       write_all(journal_, header.data(), header.size(), 0, path_);
       if (::fsync(journal_) != 0) throw_errno(path_, "cannot write");
