@@ -8,9 +8,11 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "core/version.h"
 #include "merge/mergekit.h"
 #include "merge/mergekit_files.h"
 #include "merge/mergekit_plan.h"
+#include "merge/mergekit_stages.h"
 #include "spooled.h"
 
 namespace dws::tools {
@@ -19,6 +21,7 @@ namespace {
 // What the configuration says must not be said twice.
 void refuse_settings(const MergeSettings& s) {
   const std::pair<const char*, bool> given[] = {
+      {"--method", s.method != MergeSettings{}.method},
       {"--weight", !s.weight.empty()},
       {"--density", !s.density.empty()},
       {"--gamma", !s.gamma.empty()},
@@ -40,12 +43,6 @@ void refuse_settings(const MergeSettings& s) {
     if (is)
       throw Error(ErrorKind::usage, text("{} and --config: the configuration says it", option),
                   "change the file, or merge without --config");
-}
-
-std::string read_config(const std::string& file) {
-  if (file != "-") return read_text(file);
-  const Spooled in = Spooled::input();
-  return read_text(in.path());
 }
 
 merge::ConfigOptions config_options(const MergeConfigOptions& options, const MergeSettings& settings) {
@@ -71,19 +68,17 @@ std::optional<Dtype> written_dtype(const merge::MergeConfig& config, const merge
   return config.out_dtype ? config.out_dtype : config.dtype;
 }
 
-}  // namespace
+// What is the same for all documents.
+struct Job {
+  const Globals& globals;
+  const MergeConfigOptions& options;
+  const MergeSettings& settings;
+  std::string_view yaml;
 
-ConfiguredResult merge_by_config(const Globals& globals, const MergeConfigOptions& options,
-                                 const MergeSettings& settings, const MergeOutput& given) {
-  refuse_settings(settings);
-  const std::string yaml = read_config(options.file),
-                    name = options.file == "-" ? "stdin" : one_line(options.file);
-  const std::vector<merge::MergeConfig> configs = merge::read_merge_configs(yaml, name);
-  if (configs.size() > 1)
-    throw Error(ErrorKind::unsupported,
-                text("{}: {} documents: merges in stages are not supported", name, configs.size()),
-                "write each to a file of its own, and name what the one before made by its path");
-  const merge::MergeConfig& config = configs.front();
+  ConfiguredResult make(const merge::MergeConfig& config, const MergeOutput& given) const;
+};
+
+ConfiguredResult Job::make(const merge::MergeConfig& config, const MergeOutput& given) const {
   const merge::ConfigOptions c = config_options(options, settings);
   merge::ConfiguredMerge made = merge::plan_config(config, merge::ModelFinder(options.roots), c);
 
@@ -92,9 +87,8 @@ ConfiguredResult merge_by_config(const Globals& globals, const MergeConfigOption
       output.out != "-" && !output.out.ends_with(".safetensors") && !output.out.ends_with(".onnx");
   if (folder && output.shard_size.empty())
     output.shard_size = "5GB";  // the pattern's shards have other tensors
-  merge::Companions files;
   if (folder)
-    files = merge::merged_companions(config, made, written_dtype(config, c), yaml, made.warnings);
+    output.companions = merge::merged_companions(config, made, written_dtype(config, c), yaml, made.warnings);
   else if (made.restacked || config.chat_template)
     made.warnings.push_back(
         text("{}: one file has no config.json: give -o the name of a folder", one_line(output.out)));
@@ -113,10 +107,44 @@ ConfiguredResult merge_by_config(const Globals& globals, const MergeConfigOption
   ConfiguredResult result;
   result.method = config.method;
   result.networks = made.inputs.size();
-  result.report = write_merged(made.plan, made.inputs, made.inputs[static_cast<size_t>(made.pattern)], output,
-                               recipe, folder ? &files : nullptr);
+  result.report =
+      write_merged(made.plan, made.inputs, made.inputs[static_cast<size_t>(made.pattern)], output, recipe);
   result.recipe = std::move(recipe);
   return result;
+}
+
+}  // namespace
+
+ConfiguredResult merge_by_config(const Globals& globals, const MergeConfigOptions& options,
+                                 const MergeSettings& settings, const MergeOutput& output) {
+  refuse_settings(settings);
+  const std::string name = options.file == "-" ? "stdin" : one_line(options.file);
+  std::optional<Spooled> in;
+  if (options.file == "-") in.emplace(Spooled::input());
+  const MappedFile file(in ? in->path() : options.file);  // of which too large a one is not read
+  const std::string_view yaml{reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+  std::vector<merge::MergeConfig> stages = merge::read_merge_configs(yaml, name);
+  const Job job{globals, options, settings, yaml};
+  if (stages.size() == 1) return job.make(stages.front(), output);
+
+  if (options.stages.empty())
+    throw Error(ErrorKind::usage, text("{}: {} documents: merges in stages", name, stages.size()),
+                "say with --intermediate-dir where the results of the first ones go");
+  const std::vector<size_t> order = merge::stage_order(stages);
+  merge::name_stages(stages, options.stages);
+  std::error_code none;
+  for (size_t i = 0; i + 1 < order.size(); ++i) {
+    MergeOutput between = output;
+    between.out = options.stages + "/" + stages[order[i]].name;
+    if (std::filesystem::exists(between.out, none)) {
+      log_info(text("{}: is there already and is kept", one_line(between.out)));
+      continue;
+    }
+    std::filesystem::create_directories(options.stages, none);
+    job.make(stages[order[i]], between);
+    log_info(text("{}: made", one_line(between.out)));
+  }
+  return job.make(stages[order.back()], output);
 }
 
 }  // namespace dws::tools

@@ -13,6 +13,7 @@ namespace dws::tools {
 struct MergeConfigOptions {
   std::string file;                // "-": stdin
   std::vector<std::string> roots;  // where to look for networks that are named by no path
+  std::string stages;              // folder for what the documents of a name make
   bool follow_links = false;
 };
 
@@ -24,7 +25,7 @@ struct ConfiguredResult {
   Json recipe;
 };
 
-// Carries the configuration out; of `settings` only those that it leaves open count. Throws Error{usage} for other ones.
+// Carries the configuration out, of several documents the last into the output and those before into `stages`; of `settings` only those that it leaves open count. Throws Error{usage} for other ones.
 ConfiguredResult merge_by_config(const Globals& globals, const MergeConfigOptions& options,
                                  const MergeSettings& settings, const MergeOutput& output);
 
