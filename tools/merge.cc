@@ -1,5 +1,7 @@
 // dws merge: several networks made one.
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -122,9 +124,10 @@ int Merge::run() {
     require_writable(output.out, output.force);
   std::vector<std::string> files = inputs;
   std::optional<Spooled> spooled;
+  if (std::ranges::count(files, "-") + (weights == "-") > 1)
+    throw Error(ErrorKind::usage, "merge: stdin is named twice");
   for (std::string& file : files)
     if (file == "-") {
-      if (spooled || weights == "-") throw Error(ErrorKind::usage, "merge: stdin is named twice");
       spooled.emplace(Spooled::input());
       file = spooled->path();
     }

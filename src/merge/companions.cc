@@ -15,6 +15,7 @@ Companions companions(const Checkpoint& checkpoint) {
   constexpr uintmax_t kLargest = uintmax_t{64} << 20;
   std::error_code none;
   std::vector<fs::path> found;
+  if (!checkpoint.sharded() && !fs::is_directory(checkpoint.path(), none)) return {};
   for (fs::directory_iterator at(checkpoint.folder(), none), end; !none && at != end; at.increment(none)) {
     const std::string name = at->path().filename().string(), ending = at->path().extension().string();
     const bool wanted = ending == ".json" || ending == ".txt" || ending == ".model" || ending == ".jinja" ||

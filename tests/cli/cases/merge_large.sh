@@ -23,11 +23,9 @@ for method in linear "ties --base base.safetensors" "karcher"; do
   [ "$got" -le 160 ] || die "$method takes $got MiB"
 done
 
-merge() {
-  "$dws" merge --method arcee_fusion --base base.safetensors a.safetensors -o "$1" "${@:2}" -q --threads 1
-}
-merge whole.safetensors
-merge cut.safetensors &
+fusion="merge --method arcee_fusion --base base.safetensors a.safetensors"
+"$dws" $fusion -o whole.safetensors -q
+"$dws" $fusion -o cut.safetensors -q --threads 1 &
 child=$!
 wait_for_lines .cut.safetensors.dws-merge-journal.tmp 2
 kill -9 $child
@@ -35,7 +33,7 @@ wait $child || true
 test ! -e cut.safetensors
 test -e .cut.safetensors.dws-merge.tmp
 fails 2 "other inputs or options" "$dws" merge a.safetensors b.safetensors -o cut.safetensors --resume
-"$dws" merge --method arcee_fusion --base base.safetensors a.safetensors -o cut.safetensors --resume --threads 2 2>log
+"$dws" $fusion -o cut.safetensors --resume --threads 2 2>log
 grep -q "tensors are made already" log
 # All but the recipe's command, which has the output's name.
 cmp <(tail -c 200000000 cut.safetensors) <(tail -c 200000000 whole.safetensors)

@@ -118,8 +118,11 @@ TEST(Mix, FirstNonfiniteIsTheFirst) {
         x[static_cast<size_t>(at)] = -std::numeric_limits<float>::infinity();
         EXPECT_EQ(first_beyond(n, x.data(), kInfinity), at) << to_string(isa);
         x[static_cast<size_t>(at)] = 1;
-        EXPECT_EQ(first_beyond(n, x.data(), 1e38f), n > 1 && at == 0 ? 1 : 0);
       }
+      x.assign(x.size(), 1.0f);
+      x.back() = -2;
+      EXPECT_EQ(first_beyond(n, x.data(), 2.0f), n - 1) << to_string(isa);
+      EXPECT_EQ(first_beyond(n, x.data(), 2.1f), -1) << to_string(isa);
     }
   }
   set_isa(best_isa());

@@ -1,7 +1,9 @@
 #include "merge/execute.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <span>
 
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -72,9 +74,9 @@ TEST(Execute, AMemoryThatHoldsNoBlockIsRefused) {
 }
 
 TEST(Execute, MappedPagesAreGivenBack) {
-  const Family family(6000, 2500);  // 60 MB a network
+  const Family family(3000, 2500);  // 30 MB a network
   ExecuteOptions options;
-  options.max_memory = 16 << 20;
+  options.max_memory = 8 << 20;
   class Nothing : public Writer {
     void write(size_t, uint64_t, const void*, size_t) override {
       most = std::max(most, testing::mapped_mib());
@@ -87,7 +89,7 @@ TEST(Execute, MappedPagesAreGivenBack) {
   const double before = testing::mapped_mib();
   execute(family.plan(Method::ties), family.inputs, options, writer);
   set_threads(0);
-  EXPECT_LE(writer.most - before, 32);
+  EXPECT_LE(writer.most - before, 20);  // of 120
 }
 
 TEST(Execute, NaNIsReportedWithItsPlace) {
@@ -128,6 +130,54 @@ TEST(Execute, ResultsTooLargeForTheirTypeAreCounted) {
   EXPECT_EQ(execute(plan, inputs, {}, writer).overflowed, 2);
 }
 
+// One vector of bfloat16 numbers a network.
+Input write_bf16(const std::string& path, const std::vector<float>& values) {
+  std::vector<uint16_t> bits;
+  for (const float v : values) bits.push_back(float_to_bf16(v));
+  write_safetensors(path,
+                    {TensorSource::raw("w", Dtype::bf16, {static_cast<int64_t>(bits.size())},
+                                       std::as_bytes(std::span(bits)))},
+                    {}, true);
+  return Input::open(path);
+}
+
+std::vector<float> merged_bf16(const std::vector<Input>& inputs, const Choices& c) {
+  std::vector<std::string> warnings;
+  const auto bytes = run(compose(inputs, c, warnings), inputs)[0];
+  std::vector<float> x;
+  for (size_t i = 0; i < bytes.size(); i += 2) {
+    uint16_t bits;
+    std::memcpy(&bits, bytes.data() + i, 2);
+    x.push_back(bf16_to_float(bits));
+  }
+  return x;
+}
+
+TEST(Compat, RoundsEachStepAndKeepsThePublishedDefects) {
+  const testing::TempDir folder;
+  const std::vector<Input> inputs{write_bf16(folder / "a.safetensors", {100, 3, 1}),
+                                  write_bf16(folder / "b.safetensors", {1, 5, 2}),
+                                  write_bf16(folder / "base.safetensors", {2, 2, 2})};
+  Choices c;
+  c.models = {0, 1};
+  c.weight = {0.3, 0.7};
+  c.parameters.normalize = false;
+  // 0.3 is 0.30078125 and 0.7 is 0.69921875 in bfloat16; 30.078125 becomes 30.125, the sum 30.82421875 becomes 30.875.
+  EXPECT_EQ(merged_bf16(inputs, c)[0], 30.75f);  // 30.7 rounded once
+  c.compat = true;
+  EXPECT_EQ(merged_bf16(inputs, c)[0], 30.875f);
+  // Fewer elements than 1 / gamma: the published slice is empty, and the delta is lost.
+  c = {};
+  c.method = Method::breadcrumbs;
+  c.parameters = default_parameters(c.method, false);
+  c.models = {0};
+  c.base = 2;
+  c.density = {0.7};
+  EXPECT_EQ(merged_bf16(inputs, c), (std::vector<float>{100, 3, 2}));
+  c.compat = true;
+  EXPECT_EQ(merged_bf16(inputs, c), (std::vector<float>{2, 2, 2}));
+}
+
 TEST(Compose, TheFirstDifferenceIsNamed) {
   const testing::TempDir folder;
   const auto make = [&](const char* name, const std::vector<Numbers>& t) {
@@ -152,8 +202,7 @@ TEST(Compose, TheFirstDifferenceIsNamed) {
   for (const auto* inputs : {&more, &fewer}) {
     const Plan plan = compose(*inputs, c, warnings);
     ASSERT_EQ(plan.tensors.size(), 2u);
-    for (size_t i = 0; i < 2; ++i)
-      EXPECT_EQ(plan.tensors[i].copy, plan.tensors[i].name == "v");
+    for (size_t i = 0; i < 2; ++i) EXPECT_EQ(plan.tensors[i].copy, plan.tensors[i].name == "v");
   }
   c.pad_vocab = true;
   const Plan padded = compose(shapes, c, warnings);
