@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build_packages=(g++ cmake ninja-build libtbb-dev libcli11-dev libspdlog-dev libfmt-dev libsimdjson-dev
-                libxxhash-dev libpng-dev libonnx-dev libprotobuf-dev)
+                libxxhash-dev libpng-dev libyaml-cpp-dev libonnx-dev libprotobuf-dev)
 test_packages=(libgtest-dev librapidcheck-dev libbenchmark-dev libonnx-testdata python3)
 
 case "${1:-test}" in

@@ -224,6 +224,8 @@ const char* default_advice(ErrorKind kind) {
     case ErrorKind::too_large:
     case ErrorKind::resource_limit:
       return "use a smaller input, or cut it into pieces";
+    case ErrorKind::bad_yaml:
+      return "correct that line";
     case ErrorKind::bad_schema:
     case ErrorKind::unknown_dtype:
     case ErrorKind::missing_tensor:

@@ -14,6 +14,7 @@
 #include "core/version.h"
 #include "merge/average.h"
 #include "merge/compose.h"
+#include "merge_config.h"
 #include "merge_output.h"
 #include "merge_settings.h"
 #include "network_input.h"
@@ -33,9 +34,11 @@ struct Merge {
   MergeSettings settings;
   MergeOutput output;
   NetworkOptions source;
+  MergeConfigOptions config;
   bool json = false;
 
   int run();
+  int by_config() const;
   void read_weights(std::vector<double>& numbers);
   int of_all(merge::Choices choices, const std::vector<std::string>& files);
   int of_many(merge::Choices choices, const std::vector<std::string>& files, std::vector<double> numbers);
@@ -89,7 +92,26 @@ void Merge::read_weights(std::vector<double>& numbers) {
                                        numbers.size(), inputs.size()));
 }
 
+int Merge::by_config() const {
+  const auto start = std::chrono::steady_clock::now();
+  if (!inputs.empty() || !base.empty() || !weights.empty())
+    throw Error(ErrorKind::usage, "--config: the configuration names the networks",
+                "give no files, no --base and no --weights");
+  MergeConfigOptions options = config;
+  options.follow_links = source.follow_symlinks;
+  const ConfiguredResult result = merge_by_config(globals, options, settings, output);
+  merge::Choices c;
+  c.method = result.method;
+  say(c, result.networks, result.report, since(start), result.recipe);
+  return 0;
+}
+
 int Merge::run() {
+  if (json && output.out == "-")
+    throw Error(ErrorKind::usage, "--json and -o -: stdout cannot be both", "give -o the name of a file");
+  if (!config.file.empty()) return by_config();
+  if (!config.roots.empty() || !config.stages.empty())
+    throw Error(ErrorKind::usage, "--model-root and --intermediate-dir are for --config");
   merge::Choices c = choices(settings);
   std::vector<double> numbers;
   if (!weights.empty()) {
@@ -98,8 +120,6 @@ int Merge::run() {
     read_weights(numbers);
   }
   if (inputs.empty()) throw Error(ErrorKind::usage, "merge: no networks given");
-  if (json && output.out == "-")
-    throw Error(ErrorKind::usage, "--json and -o -: stdout cannot be both", "give -o the name of a file");
   if (output.out != "-" && (is_onnx(output.out) || output.out.ends_with(".safetensors")))
     require_writable(output.out, output.force);
   std::vector<std::string> files = inputs;
@@ -265,6 +285,7 @@ void register_merge(CLI::App& app, const Globals& globals, Run& run) {
       "Networks of any size: memory stays under --max-memory, and a run that was cut goes on with --resume.\n"
       "Example:\n  dws merge a.safetensors b.safetensors -o m.safetensors --weight 0.3,0.7\n"
       "  dws merge --method ties --base base tuned1 tuned2 -o merged --density 0.2\n"
+      "  dws merge --config merge.yml -o merged\n"
       "  dws merge --weights samples.txt clients/*.onnx -o mean.onnx\n"
       "  dws align a.onnx b.onnx -o - | dws merge a.onnx - -o m.onnx");
   Merge& m = *command;
@@ -278,6 +299,11 @@ void register_merge(CLI::App& app, const Globals& globals, Run& run) {
       "--weights", m.weights,
       "FILE or -: a weight a line, one each network, or lines PATH WEIGHT; any number of networks");
   add_merge_settings(*verb, m.settings);
+  verb->add_option("--config", m.config.file,
+                   "FILE.yml or -: networks and method as mergekit's configurations say them");
+  verb->add_option(
+      "--model-root", m.config.roots,
+      "folder in which networks lie that a configuration names by no path (ORG/NAME); may be repeated");
   verb->add_option("--max-memory", m.output.max_memory, "bytes of memory, mapped files included")
       ->capture_default_str();
   verb->add_option("--shard-size", m.output.shard_size,
@@ -286,6 +312,8 @@ void register_merge(CLI::App& app, const Globals& globals, Run& run) {
   verb->add_flag("--resume", m.output.resume, "go on where a run of the same command was cut");
   verb->add_flag("--force", m.output.force, "overwrite the output");
   verb->add_flag("--json", m.json, "summary as JSON");
+  verb->add_option("--intermediate-dir", m.config.stages,
+                   "folder for what the first documents of a configuration make, kept for later runs");
   add_source_options(*verb, m.source);
   verb->callback([command, &run] { run = [command] { return command->run(); }; });
 }

@@ -94,25 +94,6 @@ merge::ExecuteReport write_graph(const merge::Plan& plan, const merge::Input& pa
   return report;
 }
 
-// What a folder of shards has besides tensors and their index: configuration, tokenizer.
-void add_companions(const Checkpoint& checkpoint, merge::Layout& layout) {
-  constexpr uintmax_t kLargest = uintmax_t{64} << 20;
-  std::error_code none;
-  std::vector<fs::path> found;
-  for (fs::directory_iterator at(checkpoint.folder(), none), end; !none && at != end; at.increment(none)) {
-    const std::string name = at->path().filename().string(), ending = at->path().extension().string();
-    const bool wanted = ending == ".json" || ending == ".txt" || ending == ".model" || ending == ".jinja" ||
-                        ending == ".tiktoken";
-    std::error_code odd;
-    if (wanted && !name.starts_with('.') && !name.ends_with(".index.json") && at->is_regular_file(odd) &&
-        at->file_size(odd) <= kLargest)
-      found.push_back(at->path());
-  }
-  std::ranges::sort(found);
-  for (const fs::path& path : found)
-    layout.extras.emplace_back(path.filename().string(), read_text(path.string()));
-}
-
 merge::Layout layout_of(merge::Plan& plan, const merge::Input& pattern, const MergeOutput& output,
                         const merge::Metadata& metadata) {
   const std::string& out = output.out;
@@ -140,8 +121,10 @@ merge::Layout layout_of(merge::Plan& plan, const merge::Input& pattern, const Me
     names = merge::cut_into_shards(plan, size);
   }
   merge::Layout layout = merge::sharded(plan, names, index, out, metadata);
-  std::error_code none;  // a file alone has nothing that belongs to it
-  if (shards || (checkpoint && fs::is_directory(pattern.path(), none))) add_companions(*checkpoint, layout);
+  const merge::Companions beside = output.companions ? *output.companions
+                                   : checkpoint      ? merge::companions(*checkpoint)
+                                                     : merge::Companions{};
+  layout.extras.insert(layout.extras.end(), beside.begin(), beside.end());
   return layout;
 }
 

@@ -1,10 +1,12 @@
 // Where a merged network is written: files, shards, a graph's initialisers, stdout.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/json.h"
+#include "merge/companions.h"
 #include "merge/execute.h"
 #include "merge/input.h"
 #include "merge/partial_output.h"
@@ -17,6 +19,7 @@ struct MergeOutput {
   std::string shard_size;  // "5GB"
   std::string max_memory = "512MB";
   bool allow_nonfinite = false, resume = false, force = false;
+  std::optional<merge::Companions> companions;  // of a folder; in place of the pattern's
 };
 
 // Makes the numbers: carries the plan out into the writer, from tensor `first` on.

@@ -81,6 +81,14 @@ Dtype parse_float_dtype(const std::string& name) {
   throw Error(ErrorKind::usage, text("--dtype {}: expected f16, bf16, f32 or f64", escaped(name)));
 }
 
+merge::Rescale parse_rescale(const std::string& name) {
+  for (const auto& [word, rescale] :
+       {std::pair{"paper", merge::Rescale::paper}, std::pair{"l1", merge::Rescale::l1},
+        std::pair{"none", merge::Rescale::none}})
+    if (name == word) return rescale;
+  throw Error(ErrorKind::usage, text("--rescale {}: expected paper, l1 or none", escaped(name)));
+}
+
 merge::Choices choices(const MergeSettings& s) {
   merge::Choices c;
   c.method = merge::parse_method(s.method);
@@ -132,12 +140,7 @@ merge::Choices choices(const MergeSettings& s) {
   p.ram_r = s.ram_r.value_or(p.ram_r);
   p.ram_alpha = s.ram_alpha.value_or(p.ram_alpha);
   c.scale = s.scale.value_or(1);
-  if (s.rescale == "paper" || s.rescale == "l1" || s.rescale == "none")
-    p.rescale = s.rescale == "paper" ? merge::Rescale::paper
-                : s.rescale == "l1"  ? merge::Rescale::l1
-                                     : merge::Rescale::none;
-  else if (!s.rescale.empty())
-    throw Error(ErrorKind::usage, text("--rescale {}: expected paper, l1 or none", escaped(s.rescale)));
+  if (!s.rescale.empty()) p.rescale = parse_rescale(s.rescale);
   if (s.over == "rows" || s.over == "columns")
     p.over = s.over == "rows" ? merge::Over::rows : merge::Over::columns;
   else if (!s.over.empty() && s.over != "tensor")

@@ -25,7 +25,8 @@ void add_merge_settings(CLI::App& verb, MergeSettings& settings);
 
 // "0.3,0.7" and "0.3" "0.7" alike. Throws Error{usage} naming the option.
 std::vector<double> parse_numbers(const std::vector<std::string>& given, const char* option);
-Dtype parse_float_dtype(const std::string& name);  // f16, bf16, f32, f64; throws Error{usage}
+merge::Rescale parse_rescale(const std::string& name);  // paper, l1, none; throws Error{usage}
+Dtype parse_float_dtype(const std::string& name);       // f16, bf16, f32, f64; throws Error{usage}
 
 // Without models and base. Throws Error{usage}, also for options that the method does not have.
 merge::Choices choices(const MergeSettings& settings);

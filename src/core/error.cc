@@ -28,6 +28,8 @@ const char* to_string(ErrorKind kind) noexcept {
       return "bad_utf8";
     case ErrorKind::bad_json:
       return "bad_json";
+    case ErrorKind::bad_yaml:
+      return "bad_yaml";
     case ErrorKind::bad_protobuf:
       return "bad_protobuf";
     case ErrorKind::bad_schema:

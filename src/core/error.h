@@ -19,6 +19,7 @@ enum class ErrorKind {
   resource_limit,    // legal, yet beyond what this program accepts (counts, nesting, rank)
   bad_utf8,
   bad_json,    // not JSON, or JSON that a format forbids (duplicate keys, wrong types)
+  bad_yaml,    // the same of YAML
   bad_protobuf,  // not a protobuf message, or not of the expected type
   bad_schema,  // well-formed, but fields are missing or of the wrong type
   unknown_dtype,

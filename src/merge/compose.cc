@@ -20,20 +20,6 @@ double value_of(const std::vector<double>& given, size_t m, double fallback) {
   return given.empty() ? fallback : given.size() == 1 ? given.front() : given[m];
 }
 
-bool same_bytes(const Input& a, const InputTensor& x, const Input& b, const InputTensor& y) {
-  constexpr size_t kPiece = size_t{8} << 20;
-  if (x.bytes.size() != y.bytes.size()) return false;
-  for (size_t at = 0; at < x.bytes.size(); at += kPiece) {
-    const Bytes one = x.bytes.subspan(at, std::min(kPiece, x.bytes.size() - at));
-    const Bytes other = y.bytes.subspan(at, one.size());
-    const bool same = std::ranges::equal(one, other);
-    a.release(one);
-    b.release(other);
-    if (!same) return false;
-  }
-  return true;
-}
-
 class Composer {
  public:
   Composer(const std::vector<Input>& inputs, const Choices& choices, std::vector<std::string>& warnings)

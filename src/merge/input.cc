@@ -94,4 +94,18 @@ std::string Input::fingerprint() const {
   return "sampled:" + hash_bytes(std::as_bytes(std::span(all)));
 }
 
+bool same_bytes(const Input& a, const InputTensor& x, const Input& b, const InputTensor& y) {
+  constexpr size_t kPiece = size_t{8} << 20;
+  if (x.bytes.size() != y.bytes.size()) return false;
+  for (size_t at = 0; at < x.bytes.size(); at += kPiece) {
+    const Bytes one = x.bytes.subspan(at, std::min(kPiece, x.bytes.size() - at));
+    const Bytes other = y.bytes.subspan(at, one.size());
+    const bool same = std::ranges::equal(one, other);
+    a.release(one);
+    b.release(other);
+    if (!same) return false;
+  }
+  return true;
+}
+
 }  // namespace dws::merge

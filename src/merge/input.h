@@ -54,4 +54,7 @@ class Input {
   std::vector<size_t> by_name_;
 };
 
+// Whether tensor x of a and tensor y of b have the same bytes; releases what it read.
+bool same_bytes(const Input& a, const InputTensor& x, const Input& b, const InputTensor& y);
+
 }  // namespace dws::merge

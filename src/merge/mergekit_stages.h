@@ -1,0 +1,20 @@
+// Several configurations in one file, of which one may merge what another one made and is called by its name there.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "merge/mergekit.h"
+
+namespace dws::merge {
+
+// The order to make them in: what a stage needs before it, else as they stand; last the one without a name, if there is one. Throws
+// Error{bad_schema} naming file and line for names that stand twice or are no file names, for two configurations without one, and for
+// stages that need each other.
+std::vector<size_t> stage_order(const std::vector<MergeConfig>& stages);
+
+// Names of stages become paths in `folder`.
+void name_stages(std::vector<MergeConfig>& stages, const std::string& folder);
+
+}  // namespace dws::merge
