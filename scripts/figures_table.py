@@ -3,6 +3,7 @@
 
 usage: figures_table.py collect WORK -o JSON                      WORK: what scripts/figures_inr.sh left
        figures_table.py collect WORK -o JSON --set mnist|fashion  WORK: what scripts/figures_mnist_inr.sh left
+       figures_table.py pair WORK NAME            prints JSON Lines: what WORK/NAME_*.json of scripts/figures_align.sh say
        figures_table.py machine                   prints one line of JSON: the first line of results in JSON Lines
        figures_table.py readme [--check] [ROOT]   rewrites the tables of ROOT/README.md, or only says whether they are right
 
@@ -17,6 +18,7 @@ import os
 import re
 import sys
 
+import figures_align_markdown as align_markdown
 import figures_markdown as markdown
 
 SCHEMA = "dws.figures.inr/1"
@@ -168,11 +170,32 @@ def collect_70k(work, out, data):
     write_figures(out, SCHEMA_70K, {"data": data, "zoos": summary, "models": rows})
 
 
+def pair(work, name):
+    """A record a way to align: what both networks reach, what `dws align` said, the curve between them."""
+    def summary(file):
+        return last_json_line(os.path.join(work, f"{file}.json"))
+
+    trained = [without_folders(summary(f"{name}_{half}")) for half in "ab"]
+    for method in ("none", "weights", "activations", "frank-wolfe"):
+        for ending in ("", "_repair"):
+            path = os.path.join(work, f"{name}_{method}{ending}.json")
+            if not os.path.exists(path):
+                continue
+            record = {"schema": "dws.figures.align/1", "pair": name, "method": method, "repair": bool(ending),
+                      "accuracies": [t["test_accuracy"] for t in trained], "arch": trained[0]["arch"],
+                      "commands": [t["recipe"]["command"] for t in trained], "lmc": last_json_line(path)}
+            if method != "none":
+                said = summary(f"{name}_{method}_align")
+                record["align"] = {key: said[key] for key in ("cosine_before", "cosine_after", "sweeps", "seconds") if key in said}
+            print(json.dumps(record, ensure_ascii=False))
+
+
 TABLES = {SCHEMA: markdown.table_10k, SCHEMA_70K: markdown.table_70k, SCHEMA_TORCH: markdown.table_torch}
 # Tables of JSON Lines, by the names of their blocks: what makes them, and of which files; of several those that are there.
 OF_LINES = {"bench": (markdown.bench, ["bench"]), "bench_split": (markdown.bench_split, ["bench"]),
             "bench_threads": (markdown.bench_threads, ["bench"]), "bench_growth": (markdown.bench_growth, ["bench"]),
             "large": (markdown.large, ["large"]), "real_models": (markdown.real_models, ["real_models"]),
+            "align_pairs": (align_markdown.align_pairs, ["align_pairs"]), "align_recovery": (align_markdown.align_recovery, ["align_recovery"]),
             "augment": (markdown.augment, ["augment_mnist_5k", "augment_fashion_5k", "augment_fashion_60k"])}
 
 
@@ -256,6 +279,8 @@ def main():
             collect(args[1], args[3])
         elif len(args) == 6 and args[0] == "collect" and args[2] == "-o" and args[4] == "--set":
             collect_70k(args[1], args[3], args[5])
+        elif len(args) == 3 and args[0] == "pair":
+            pair(*args[1:])
         elif args == ["machine"]:
             print(json.dumps(machine(markdown.MACHINE), ensure_ascii=False))
         elif args[:1] == ["readme"] and len(args) <= 3:
