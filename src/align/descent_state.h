@@ -1,0 +1,24 @@
+// What a descent keeps of each unit. Only for descent*.cc.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "align/descent.h"
+
+namespace dws::align {
+
+struct Descent::State {
+  explicit State(const Problem& problem, const Unit& unit) : choices(problem, unit) {}
+  Choices choices;
+  ClassGains gains;
+  bool fresh = false;  // gains are those of the numbers as they stand
+  bool dirty = true;   // something beside has changed since the last look
+  int updates = 0;     // since gains were computed whole
+  std::vector<float> total;
+  std::vector<double> column_dual;  // of the last solve, by the items as they stand
+  AssignmentSolver solver;
+  std::unique_ptr<Problem> inner;  // of a unit with nested groups
+};
+
+}  // namespace dws::align

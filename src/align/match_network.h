@@ -1,0 +1,36 @@
+// Weight matching of two networks of any kind: the element of their symmetry that brings B's weights as near to A's as coordinate
+// descent can (Ainsworth, Hayase and Srinivasa, "Git Re-Basin: Merging Models modulo Permutation Symmetries", ICLR 2023, Algorithm 1), with
+// heads and what is in them, signs, positive scales, and phases besides the permutations.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "align/pair.h"
+
+namespace dws::align {
+
+struct NetworkMatchOptions {
+  symmetry::Draw kinds{};  // what may be moved
+  int max_sweeps = 100;    // the authors have seen 3 to 50
+  int restarts = 0;   // descents from random elements, besides the two from B as it is and from a first pass
+  uint64_t seed = 0;  // of the order in which a sweep visits groups, and of restarts
+};
+
+struct NetworkMatch {
+  symmetry::NetworkElement element;
+  // <A', g' B'> at the start, then after each sweep of the descent that was taken; in float64, and it never falls. A' and B' are the
+  // networks of least norm among those that scales make (balance.h), where scales may be moved; biases that phases shift count by distance.
+  std::vector<double> objective;
+  double cosine_before = 0, cosine_after = 0;  // of A and B, A and g B, as stored; 0 where one is all zeros
+  int starts = 0;                              // descents made
+  int sweeps() const noexcept { return static_cast<int>(objective.size()) - 1; }
+};
+
+// The same bits on any number of threads. Throws Error{bad_value} when products of weights are not finite.
+NetworkMatch match_networks(const Pair& pair, const NetworkMatchOptions& options);
+
+// How a group moved: items (over all blocks) that have another place, sign, scale or phase.
+int64_t items_moved(const symmetry::GroupElement& element);
+
+}  // namespace dws::align
