@@ -141,10 +141,10 @@ TEST(FrankWolfe, TheFirstStepAgainstAFineGrid) {
   EXPECT_GE(one.objective[1], best - 1e-5 * std::abs(best));
 }
 
-class Recovery : public ::testing::TestWithParam<std::string> {};
+class FrankWolfeRecovery : public ::testing::TestWithParam<std::string> {};
 
 // From near the answer: a network in another basis, and all of the way but for what was undone.
-TEST_P(Recovery, ARandomElementIsUndone) {
+TEST_P(FrankWolfeRecovery, ARandomElementIsUndone) {
   const Found f = found(GetParam());
   const Numbers like = read_numbers(f.spec, f.network);
   const Numbers a = random_numbers(like, 1);
@@ -154,7 +154,7 @@ TEST_P(Recovery, ARandomElementIsUndone) {
   const FrankWolfeResult result = frank_wolfe(objective, {symmetry::identity_element(f.spec)}, {});
   EXPECT_NEAR(pair.objective(result.rounded[0]), pair.objective(g), 1e-6 * pair.objective(g));
 }
-INSTANTIATE_TEST_SUITE_P(Networks, Recovery, ::testing::Values("mlp_relu", "mlp_tanh", "cnn", "resnet"));
+INSTANTIATE_TEST_SUITE_P(Networks, FrankWolfeRecovery, ::testing::Values("mlp_relu", "mlp_tanh", "cnn", "resnet"));
 
 TEST(FrankWolfe, TheSameBitsOnOneThreadAndTwo) {
   const Found f = found("resnet");
