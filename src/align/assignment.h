@@ -6,6 +6,9 @@
 #include <span>
 #include <vector>
 
+#include "align/initial_duals.h"
+#include "align/listed_paths.h"
+
 namespace dws::align {
 
 // A solution with its proof: gain(i, j) <= row_dual[i] + column_dual[j] everywhere, with equality on the chosen
@@ -36,14 +39,16 @@ class AssignmentSolver {
 
  private:
   void take(int64_t n, const WarmStart& warm);
-  void column_reduction(int64_t n, const float* gain);
+  void start(int64_t n, const float* gain);
   void settle(int64_t n, const float* gain);
   void augment(int64_t n, const float* gain, int32_t start);
 
   Assignment result_;
+  AnnealedDuals annealed_;
+  ListedPaths listed_;
   std::vector<int32_t> row_of_, from_, visited_, hint_;
-  std::vector<double> distance_;
-  std::vector<uint8_t> done_;
+  std::vector<double> distance_, price_, reached_;
+  std::vector<float> most_;
 };
 
 }  // namespace dws::align
