@@ -18,8 +18,7 @@ double norm(const Pair& pair, const Numbers& x) {
 
 }  // namespace
 
-FrankWolfeMatch match_frank_wolfe(const Pair& given, const NetworkMatchOptions& options,
-                                  const FrankWolfeOptions& frank_wolfe_options) {
+NetworkMatch match_frank_wolfe(const Pair& given, const NetworkMatchOptions& options) {
   const symmetry::Spec& spec = given.spec;
   const NetworkElement none = symmetry::identity_element(spec);
   const bool scales = options.kinds.scale;
@@ -31,8 +30,7 @@ FrankWolfeMatch match_frank_wolfe(const Pair& given, const NetworkMatchOptions& 
   within.kinds.scale = false;
   within.restarts = 0;
 
-  FrankWolfeMatch found{.match = match_networks(pair, within)};
-  NetworkMatch& match = found.match;
+  NetworkMatch match = match_networks(pair, within);
   NetworkElement best = match.element;
   double best_score = match.objective.back();
   match.objective = {match.objective.front(), best_score};
@@ -48,28 +46,21 @@ FrankWolfeMatch match_frank_wolfe(const Pair& given, const NetworkMatchOptions& 
               ? match.element
               : symmetry::random_element(
                     spec, {.order = true, .sign = options.kinds.sign, .scale = false, .phase = false}, rng);
-      const FrankWolfeResult run = frank_wolfe(objective, {from}, frank_wolfe_options);
+      const FrankWolfeResult run = frank_wolfe(objective, {from}, {});
       ++match.starts;
-      found.steps += static_cast<int>(run.objective.size()) - 1;
+      match.steps += static_cast<int>(run.objective.size()) - 1;
       const Polished end = polish(pair, run.rounded[0], within.kinds, options.max_sweeps, options.seed);
       if (!(end.after > best_score + kBetter * scale)) continue;
       best_score = end.after;
       best = end.element;
-      found.improved = true;
     }
   }
   match.objective.push_back(best_score);
   match.element =
       scales ? symmetry::compose(spec, symmetry::inverse(spec, of_a), symmetry::compose(spec, best, of_b))
              : best;
-  const double norms = norm(given, given.a);
-  const auto cosine = [&](const Numbers& b) {
-    const double both = norms * norm(given, b);
-    return both > 0 ? inner_product(given.scored, given.a, b) / both : 0;
-  };
-  match.cosine_before = cosine(given.b);
-  match.cosine_after = cosine(act(spec, match.element, given.b));
-  return found;
+  set_cosines(given, match);
+  return match;
 }
 
 }  // namespace dws::align

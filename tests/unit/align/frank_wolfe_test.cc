@@ -154,7 +154,8 @@ TEST_P(FrankWolfeRecovery, ARandomElementIsUndone) {
   const FrankWolfeResult result = frank_wolfe(objective, {symmetry::identity_element(f.spec)}, {});
   EXPECT_NEAR(pair.objective(result.rounded[0]), pair.objective(g), 1e-6 * pair.objective(g));
 }
-INSTANTIATE_TEST_SUITE_P(Networks, FrankWolfeRecovery, ::testing::Values("mlp_relu", "mlp_tanh", "cnn", "resnet"));
+INSTANTIATE_TEST_SUITE_P(Networks, FrankWolfeRecovery,
+                         ::testing::Values("mlp_relu", "mlp_tanh", "cnn", "resnet"));
 
 TEST(FrankWolfe, TheSameBitsOnOneThreadAndTwo) {
   const Found f = found("resnet");
