@@ -175,10 +175,10 @@ ResidualStream find_residual_stream(const Network& network, const std::vector<ne
     if (whole) best.stream = Reader(network, walk).take();
   }
   if (best.numbers < 0)
-    throw Error(
-        ErrorKind::unsupported,
-        text("{}: no residual stream: the network has no layer norm and no RMS norm", one_line(network.file)),
-        "without --orthogonal its neurons are reordered");
+    throw Error(ErrorKind::unsupported,
+                text("{}: no residual stream: there is no operator LayerNormalization or RMSNormalization",
+                     one_line(network.file)),
+                "without --orthogonal its neurons are reordered");
   if (!best.obstacle.empty())
     throw Error(ErrorKind::unsupported,
                 text("{}: the residual stream cannot be turned: {}", one_line(network.file), best.obstacle),

@@ -18,7 +18,8 @@ using symmetry::NetworkElement;
 using symmetry::Spec;
 using Sum = std::vector<std::vector<double>>;  // by tensor; empty where it does not count
 
-constexpr double kBetter = 1e-9;  // share of the objective's scale
+constexpr double kBetter = 1e-9;       // share of the objective's scale
+constexpr double kPerfect = 1 - 1e-9;  // of what can be reached: nothing is left for another start
 
 Sum empty_sum(const std::vector<bool>& scored, const Numbers& like) {
   Sum s(scored.size());
@@ -126,6 +127,17 @@ Walk descend(Walk walk, const UniverseOptions& options, const symmetry::Draw& ki
   return walk;
 }
 
+// What the sum over pairs would be of networks that are all alike but for their norms.
+double ceiling(const std::vector<bool>& scored, const std::vector<Numbers>& networks) {
+  double sum = 0, all = 0;
+  for (const Numbers& x : networks) {
+    const double square = inner_product(scored, x, x);
+    sum += std::sqrt(square);
+    all += square;
+  }
+  return (sum * sum - all) / 2;
+}
+
 bool has_phases(const Spec& spec) {
   return std::ranges::any_of(spec.groups, [](const auto& g) { return !g.phases.empty(); });
 }
@@ -198,8 +210,8 @@ UniverseMatch match_universe(const Population& population, const UniverseOptions
   const bool phases = kinds.phase && has_phases(spec);
   kinds.phase = false;
   Walk best = descend(std::move(second), options, kinds);
-  // Phases were moved once, by the other start: from here they would count for nothing.
-  if (!phases) {
+  // Phases were moved once, by the other start: from here they would count for nothing. Nor is there more than all that could be.
+  if (!phases && best.objective.back() < kPerfect * ceiling(population.scored, best.moved.networks)) {
     Walk other = descend(std::move(first), options, kinds);
     const double scale = std::abs(best.objective.back());
     if (other.objective.back() > best.objective.back() + kBetter * scale) best = std::move(other);

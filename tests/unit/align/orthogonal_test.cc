@@ -213,7 +213,7 @@ TEST(Orthogonal, WhatCannotBeTurnedSaysWhy) {
           "the scale 'model.norm.weight' cannot be absorbed");
   refuses({"bert_words", {{"heads", 3}}}, "(Gelu) is not linear along the features");
   refuses({"bert_classes", {{"heads", 3}}}, "cannot be absorbed: the node");
-  refuses({"resnet18", {}}, "no layer norm and no RMS norm");
+  refuses({"resnet18", {}}, "no operator LayerNormalization or RMSNormalization");
   // A norm spelled out in operators of its own.
   const Found exported = found("encoder_pre_norm");
   testing::expect_error(
