@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "align/dense_paths.h"
 #include "align/initial_duals.h"
 #include "align/listed_paths.h"
 
@@ -38,16 +39,16 @@ class AssignmentSolver {
   const Assignment& solve(int64_t n, std::span<const float> gain, const WarmStart* warm = nullptr);
 
  private:
-  void take(int64_t n, const WarmStart& warm);
-  void start(int64_t n, const float* gain);
-  void settle(int64_t n, const float* gain);
-  void augment(int64_t n, const float* gain, int32_t start);
+  enum class Start { warm, largest, annealed, zero };
+  bool take(int64_t n, std::span<const float> gain, const WarmStart& warm);
+  void start_at_largest(int64_t n, const float* gain);
+  bool anneal(int64_t n, const float* gain);
 
   Assignment result_;
   AnnealedDuals annealed_;
   ListedPaths listed_;
-  std::vector<int32_t> row_of_, from_, visited_, hint_;
-  std::vector<double> distance_, price_, reached_;
+  DensePaths dense_;
+  std::vector<int32_t> row_of_, hint_;
   std::vector<float> most_;
 };
 

@@ -12,7 +12,6 @@
 namespace dws::align {
 namespace {
 
-constexpr int32_t kNone = -1;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr size_t kListed = 32;   // columns of a row's list, at most
 constexpr size_t kWanted = 16;   // as many at least
@@ -20,6 +19,9 @@ constexpr int64_t kRows = 16;    // a task
 // Of the row reduction: its passes, and steps a free row in each. More steps settle rows that a search would find sooner.
 constexpr int kPasses = 2;
 constexpr size_t kSteps = 100;
+// Rows that a search lists anew, or would have to see whole, before it is given up; searches given up before the lists are.
+constexpr int kLooks = 64, kTries = 16;
+constexpr int64_t kScans = 20;  // a row: more than that seen whole, and the duals are no good
 constexpr int64_t kGroups = kernels::kNetGroups;
 
 }  // namespace
@@ -77,7 +79,8 @@ void ListedPaths::list(int32_t row) {
 }
 
 // Feasible duals of rows, and a column for every row whose wish is free. False when something is not finite.
-bool ListedPaths::settle(std::span<const int32_t> hint) {
+bool ListedPaths::settle(const AssignmentState& state, std::span<const int32_t> hint) {
+  s_ = state;
   const auto size = static_cast<size_t>(s_.n);
   nets_.resize(static_cast<size_t>(threads()) * size);
   std::atomic<bool> finite{true};
@@ -196,16 +199,17 @@ void ListedPaths::relax(int32_t row, double reached) {
   if (base - bound_[i] < limit_) push(base - bound_[i], ~row);
 }
 
-// The same over columns not listed too.
-void ListedPaths::relax_all(int32_t row, double reached) {
-  const auto i = static_cast<size_t>(row);
-  const double base = reached + s_.u[i];
-  const float* gain = s_.gain + static_cast<int64_t>(row) * s_.n;
-  for (int32_t j = 0; j < s_.n; ++j) offer(row, j, base + s_.v[static_cast<size_t>(j)] - gain[j]);
+// Leaves nothing of a search behind.
+void ListedPaths::forget() {
+  for (const int32_t j : done_) is_done_[static_cast<size_t>(j)] = 0;
+  for (const int32_t j : touched_) distance_[static_cast<size_t>(j)] = kInfinity;
+  done_.clear();
+  touched_.clear();
 }
 
-// Gives row `start` a column, moving others along the shortest path to a free one, and mends the duals.
-void ListedPaths::augment(int32_t start) {
+// Gives row `start` a column, moving others along the shortest path to a free one, and mends the duals. False, and nothing
+// is changed, when the lists are of no use.
+bool ListedPaths::augment(int32_t start) {
   ++search_;
   heap_.clear();
   limit_ = kInfinity;
@@ -216,18 +220,19 @@ void ListedPaths::augment(int32_t start) {
   relax(start, 0);
   int32_t sink = kNone;
   double reached = 0;
+  int looks = 0;
   while (sink == kNone) {
     const Item item = pop();
     if (item.what < 0) {
       const int32_t row = ~item.what;
       const auto i = static_cast<size_t>(row);
-      if (listed_in_[i] == search_) {
-        relax_all(row, reached_at(row));
-      } else {
-        listed_in_[i] = search_;
-        list(row);
-        relax(row, reached_at(row));
+      if (listed_in_[i] == search_ || looks++ == kLooks) {
+        forget();
+        return false;
       }
+      listed_in_[i] = search_;
+      list(row);
+      relax(row, reached_at(row));
       continue;
     }
     const auto j = static_cast<size_t>(item.what);
@@ -246,19 +251,17 @@ void ListedPaths::augment(int32_t start) {
     const double by = reached - distance_[static_cast<size_t>(j)];
     s_.v[static_cast<size_t>(j)] += by;
     s_.u[static_cast<size_t>(s_.row_of[static_cast<size_t>(j)])] -= by;
-    is_done_[static_cast<size_t>(j)] = 0;
   }
-  done_.clear();
-  for (const int32_t j : touched_) distance_[static_cast<size_t>(j)] = kInfinity;
-  touched_.clear();
+  forget();
   for (int32_t j = sink, i = kNone; i != start;) {
     i = from_[static_cast<size_t>(j)];
     s_.row_of[static_cast<size_t>(j)] = i;
     std::swap(s_.column_of[static_cast<size_t>(i)], j);
   }
+  return true;
 }
 
-bool ListedPaths::solve(const AssignmentState& state, std::span<const int32_t> hint) {
+bool ListedPaths::finish(const AssignmentState& state, DensePaths& dense) {
   s_ = state;
   const auto size = static_cast<size_t>(s_.n);
   entries_.resize(size * kListed);
@@ -270,9 +273,15 @@ bool ListedPaths::solve(const AssignmentState& state, std::span<const int32_t> h
   is_done_.assign(size, uint8_t{0});
   listed_in_.assign(size, 0);
   search_ = 0;
-  if (!settle(hint)) return false;
   reduce_rows();
-  for (const int32_t row : free_) augment(row);
+  int given_up = 0;
+  int64_t scans = 0;
+  for (const int32_t row : free_) {
+    if (given_up < kTries && augment(row)) continue;
+    ++given_up;
+    scans += dense.augment(state, row);
+    if (scans > kScans * s_.n) return false;
+  }
   return true;
 }
 

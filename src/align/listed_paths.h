@@ -6,16 +6,10 @@
 #include <utility>
 #include <vector>
 
-namespace dws::align {
+#include "align/assignment_state.h"
+#include "align/dense_paths.h"
 
-// What a solver works on: gains (n, n), the columns of the rows and the rows of the columns (-1: none yet), and duals u
-// of rows and v of columns, gain(i, j) <= u[i] + v[j].
-struct AssignmentState {
-  int64_t n;
-  const float* gain;
-  std::span<int32_t> column_of, row_of;
-  std::span<double> u, v;
-};
+namespace dws::align {
 
 // Under good duals a row's path to a free column goes through few columns, those of the largest net gain
 // gain(i, j) - v[j]. So each row keeps a list of them, and a bound on the net gain of all others. Dijkstra's algorithm
@@ -24,9 +18,11 @@ struct AssignmentState {
 // search to search.
 class ListedPaths {
  public:
-  // Columns for all rows, and feasible duals that are tight on them, from any finite state.v. `hint` (n) or empty:
-  // the column to prefer of a row among equals. Returns false, with the state in disorder, when a gain is not finite.
-  bool solve(const AssignmentState& state, std::span<const int32_t> hint);
+  // As DensePaths::settle.
+  bool settle(const AssignmentState& state, std::span<const int32_t> hint);
+  // Columns for all rows that settle() left without. A search that many bounds hold up goes to `dense`; false, with some
+  // rows left without, when there are many such.
+  bool finish(const AssignmentState& state, DensePaths& dense);
 
  private:
   struct Entry {
@@ -46,12 +42,11 @@ class ListedPaths {
   };
   double look(int64_t row, int32_t hint, double* net, int32_t& wish) const;
   void list(int32_t row);
-  bool settle(std::span<const int32_t> hint);
   Best best_two(int32_t row) const;
   void reduce_rows();
-  void augment(int32_t start);
+  bool augment(int32_t start);
+  void forget();
   void relax(int32_t row, double reached);
-  void relax_all(int32_t row, double reached);
   void offer(int32_t row, int32_t column, double distance);
   void push(double distance, int32_t what);
   Item pop();

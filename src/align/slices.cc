@@ -10,6 +10,7 @@ namespace dws::align {
 namespace {
 
 constexpr int64_t kRows = 512;  // rows of a product taken at once, so that they stay in cache
+constexpr int64_t kTogether = 16;
 constexpr int64_t kItems = 64;  // items of a product that one thread takes
 
 template <class Visit>
@@ -54,8 +55,15 @@ void pack(const Walk& walk, const Selection& selection, const float* numbers, fl
                       const float* from = numbers + walk.base(pre, o);
                       float* to = out + block * rows * n;
                       if (selection.run) {
-                        for (const int64_t r : *selection.run)
-                          for (int64_t i = 0; i < n; ++i) *to++ = from[i * run + r];
+                        // A few items at a time: what is read and what is written stays in cache.
+                        for (int64_t first = 0; first < n; first += kTogether) {
+                          const int64_t last = std::min(n, first + kTogether);
+                          float* row = to;
+                          for (const int64_t r : *selection.run) {
+                            for (int64_t i = first; i < last; ++i) row[i] = from[i * run + r];
+                            row += n;
+                          }
+                        }
                       } else if (run == 1) {
                         std::memcpy(to, from, static_cast<size_t>(n) * sizeof(float));
                       } else {
@@ -76,16 +84,16 @@ void add_packed_products(int64_t items, int64_t rows, const float* a, const floa
 }
 
 void add_products(const Walk& walk, const Selection& selection, const float* a, const float* b,
-                  std::vector<float>& gain) {
+                  std::vector<float>& gain, Packed& packed) {
   const int64_t rows = walk.rows(selection);
   const bool all = !selection.before && !selection.outer && !selection.run;
   // As it lies: the last axis, whole.
   if (all && walk.run == 1 && walk.length == walk.items && walk.place.outer == 1)
     return add_packed_products(walk.items, rows, a, b, gain);
-  std::vector<float> left(static_cast<size_t>(rows * walk.items)), right(left.size());
-  pack(walk, selection, a, left.data());
-  pack(walk, selection, b, right.data());
-  add_packed_products(walk.items, rows, left.data(), right.data(), gain);
+  packed.reserve(static_cast<size_t>(rows * walk.items));
+  pack(walk, selection, a, packed.a.data());
+  pack(walk, selection, b, packed.b.data());
+  add_packed_products(walk.items, rows, packed.a.data(), packed.b.data(), gain);
 }
 
 double change(const Walk& walk, const float* a, const float* b, std::span<const int64_t> changed,
