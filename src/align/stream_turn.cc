@@ -9,7 +9,6 @@
 namespace dws::align {
 namespace {
 
-using network::kNone;
 using symmetry::Spec;
 
 int tensor_of(const Spec& spec, int constant, const std::string& file) {
@@ -40,7 +39,7 @@ class Absorber {
       : spec_(spec), numbers_(numbers), file_(file), out_(numbers) {}
 
   void absorb(const ResidualStream& stream, const StreamNorm& norm) {
-    if (norm.scale == kNone) return;
+    if (norm.scale == network::kNone) return;
     const int scale = tensor_of(spec_, norm.scale, file_);
     const std::span<const float> gamma = numbers_.tensors[static_cast<size_t>(scale)];
     if (!norm.kept_by.empty()) {
@@ -55,7 +54,7 @@ class Absorber {
       const StreamMember& m = stream.members[static_cast<size_t>(reader)];
       change(tensor_of(spec_, m.constant, file_), m.axis, gamma, false);
     }
-    if (norm.bias != kNone) {
+    if (norm.bias != network::kNone) {
       const int bias = tensor_of(spec_, norm.bias, file_);
       const std::span<const float> beta = numbers_.tensors[static_cast<size_t>(bias)];
       for (size_t i = 0; i < gamma.size(); ++i)
@@ -132,7 +131,7 @@ StreamTurn::StreamTurn(const Spec& spec, const ResidualStream& stream, std::stri
   };
   for (const StreamMember& m : stream.members) add(m.constant, m.axis);
   for (const StreamNorm& norm : stream.norms)
-    if (norm.bias != kNone) add(norm.bias, 0);
+    if (norm.bias != network::kNone) add(norm.bias, 0);
   spec_.groups.push_back(std::move(group));
 }
 

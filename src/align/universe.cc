@@ -57,7 +57,7 @@ double squares(const Sum& sum) {
 }
 
 // Networks where they stand.
-struct Walk {
+struct Standings {
   Population moved;                      // g_X X
   std::vector<NetworkElement> elements;  // g
   std::vector<double> objective;
@@ -77,7 +77,7 @@ Sum total(const Population& p) {
 }
 
 // Algorithm 3: each network to the mean of the others, in a random order, until none moves.
-void merge_many(Walk& walk, const UniverseOptions& options, const symmetry::Draw& kinds) {
+void merge_many(Standings& walk, const UniverseOptions& options, const symmetry::Draw& kinds) {
   Population& p = walk.moved;
   const size_t n = p.networks.size();
   const double factor = 1.0 / static_cast<double>(n - 1);
@@ -105,7 +105,7 @@ void merge_many(Walk& walk, const UniverseOptions& options, const symmetry::Draw
   }
 }
 
-Walk descend(Walk walk, const UniverseOptions& options, const symmetry::Draw& kinds) {
+Standings descend(Standings walk, const UniverseOptions& options, const symmetry::Draw& kinds) {
   walk.objective = {pairs(walk.moved, total(walk.moved))};
   if (options.method == UniverseMethod::c2m3 && kinds.order) {
     // A local copy: the objective refers to it.
@@ -190,7 +190,7 @@ UniverseMatch match_universe(const Population& population, const UniverseOptions
   symmetry::Draw kinds = options.match.kinds;
   const std::vector<NetworkElement> none(n, symmetry::identity_element(spec));
   std::vector<NetworkElement> balanced = none;
-  Walk first{.moved = population, .elements = none, .objective = {}};
+  Standings first{.moved = population, .elements = none, .objective = {}};
   if (kinds.scale)
     for (size_t x = 0; x < n; ++x) {
       balanced[x] = balance(spec, population.scored, population.networks[x]);
@@ -199,7 +199,7 @@ UniverseMatch match_universe(const Population& population, const UniverseOptions
   kinds.scale = false;
 
   // All matched to the first one.
-  Walk second = first;
+  Standings second = first;
   NetworkMatchOptions pairwise = options.match;
   pairwise.kinds = kinds;
   for (size_t x = 1; x < n; ++x) {
@@ -209,10 +209,10 @@ UniverseMatch match_universe(const Population& population, const UniverseOptions
   }
   const bool phases = kinds.phase && has_phases(spec);
   kinds.phase = false;
-  Walk best = descend(std::move(second), options, kinds);
+  Standings best = descend(std::move(second), options, kinds);
   // Phases were moved once, by the other start: from here they would count for nothing. Nor is there more than all that could be.
   if (!phases && best.objective.back() < kPerfect * ceiling(population.scored, best.moved.networks)) {
-    Walk other = descend(std::move(first), options, kinds);
+    Standings other = descend(std::move(first), options, kinds);
     const double scale = std::abs(best.objective.back());
     if (other.objective.back() > best.objective.back() + kBetter * scale) best = std::move(other);
   }
