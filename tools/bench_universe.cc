@@ -23,7 +23,7 @@ std::vector<float> normal(size_t count, uint64_t seed) {
 }
 
 Json polar(const BenchContext& context) {
-  Json points = Json::array();
+  Json sizes = Json::array(), times = Json::array(), products = Json::array();
   for (const int64_t n : {256, 512, 1024}) {
     if (context.seconds < 0.5 && n > 256) break;
     const std::vector<float> m = normal(static_cast<size_t>(n * n), 1);
@@ -31,9 +31,12 @@ Json polar(const BenchContext& context) {
     const double product = best_seconds(
         context.seconds, [&] { align::product(n, n, n, m.data(), n, 1, m.data(), n, c.data(), n); });
     const double seconds = best_seconds(context.seconds, [&] { (void)align::polar_factor(n, m); });
-    points.push_back(Json::object({{"size", n}, {"seconds", seconds}, {"products", seconds / product}}));
+    sizes.push_back(n);
+    times.push_back(seconds);
+    products.push_back(seconds / product);
   }
-  return Json::object({{"points", std::move(points)}});
+  return Json::object(
+      {{"size", std::move(sizes)}, {"seconds", std::move(times)}, {"products", std::move(products)}});
 }
 
 // 64-width-width-10, ReLU.
@@ -84,7 +87,7 @@ struct Networks {
 // Value and gradient, which the sum over all pairs would make grow with the square.
 Json universe(const BenchContext& context) {
   const Networks networks(context.seconds < 0.5 ? 32 : 128);
-  Json points = Json::array();
+  Json counts = Json::array(), times = Json::array(), each = Json::array();
   for (const int count : {4, 8, 16, 32}) {
     const align::Population p = networks.of(count);
     const align::UniverseObjective objective(p, false);
@@ -92,10 +95,13 @@ Json universe(const BenchContext& context) {
         static_cast<size_t>(count), objective.action().corner(symmetry::identity_element(p.spec)));
     std::vector<align::SoftElement> gradient;
     const double one = best_seconds(context.seconds / 2, [&] { (void)objective.gradient(start, gradient); });
-    points.push_back(
-        Json::object({{"networks", count}, {"seconds", one}, {"seconds_a_network", one / count}}));
+    counts.push_back(count);
+    times.push_back(one);
+    each.push_back(one / count);
   }
-  return Json::object({{"points", std::move(points)}});
+  return Json::object({{"networks", std::move(counts)},
+                       {"seconds", std::move(times)},
+                       {"seconds_a_network", std::move(each)}});
 }
 
 Json frank_wolfe(const BenchContext& context) {
