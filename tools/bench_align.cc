@@ -23,7 +23,7 @@ double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Tensors of numbers with the structure of trained weights: the norms of rows log-normal, those of columns (k + 1)^-0.5.
+// Tensors of numbers with the structure of trained weights: the norms of rows log-normal, number k of a row as k^-0.5.
 class Weights {
  public:
   explicit Weights(uint64_t seed) : rng_(seed) {}
@@ -37,7 +37,7 @@ class Weights {
       for (size_t c = 0; c < columns; ++c)
         for (size_t k = 0; k < taps; ++k)
           w[(r * columns + c) * taps + k] =
-              static_cast<float>(norm * rng_.normal() / std::sqrt(static_cast<double>(c + 1)));
+              static_cast<float>(norm * rng_.normal() / std::sqrt(static_cast<double>(c * taps + k + 1)));
     }
     tensors_.push_back(
         {.name = name, .type = OnnxType::f32, .dims = dims, .bytes = std::as_bytes(std::span(w))});

@@ -72,11 +72,12 @@ Json align_zoo(const BenchContext& context) {
   align::WeightMatcher matcher(layout, networks.back(), {.signs = true});
   std::vector<float> aligned(networks.back().size());
   double cosine = 0;
-  const double seconds = best_seconds(context.seconds, [&] {
-                           cosine = 0;
-                           for (uint64_t i = 0; i < kNetworks; ++i)
-                             cosine += matcher.match(networks[i], i, aligned).cosine_after;
-                         }) /
+  const double seconds = best_seconds(context.seconds,
+                                      [&] {
+                                        cosine = 0;
+                                        for (uint64_t i = 0; i < kNetworks; ++i)
+                                          cosine += matcher.match(networks[i], i, aligned).cosine_after;
+                                      }) /
                          kNetworks;
   return Json::object({{"seconds", seconds},
                        {"ms_per_pair", 1e3 * seconds},
@@ -91,8 +92,9 @@ std::vector<BenchCase> bench_assignment() {
   std::vector<BenchCase> cases{{"align.zoo", align_zoo}};
   for (const bool structured : {false, true})
     for (const int64_t n : {32, 512, 1024, 2048, 4096})
-      cases.push_back({text("assignment.{}.{}", structured ? "structured" : "independent", n),
-                       [n, structured](const BenchContext& context) { return assignment(context, n, structured); }});
+      cases.push_back(
+          {text("assignment.{}.{}", structured ? "structured" : "independent", n),
+           [n, structured](const BenchContext& context) { return assignment(context, n, structured); }});
   return cases;
 }
 

@@ -80,7 +80,8 @@ const Assignment& AssignmentSolver::solve(int64_t n, std::span<const float> gain
   while (true) {
     result_.column.assign(size, kNone);
     row_of_.assign(size, kNone);
-    const AssignmentState state{n, gain.data(), result_.column, row_of_, result_.row_dual, result_.column_dual};
+    const AssignmentState state{n,       gain.data(),      result_.column,
+                                row_of_, result_.row_dual, result_.column_dual};
     // The largest gains may be tied: then any free column will do.
     const bool listed = n >= kListed && (from == Start::warm || from == Start::annealed);
     if (!(listed ? listed_.settle(state, hint_) : dense_.settle(state, hint_))) throw_not_finite(n, gain);

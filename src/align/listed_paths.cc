@@ -13,9 +13,9 @@ namespace dws::align {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr size_t kListed = 32;   // columns of a row's list, at most
-constexpr size_t kWanted = 16;   // as many at least
-constexpr int64_t kRows = 16;    // a task
+constexpr size_t kListed = 32;  // columns of a row's list, at most
+constexpr size_t kWanted = 16;  // as many at least
+constexpr int64_t kRows = 16;   // a task
 // Of the row reduction: its passes, and steps a free row in each. More steps settle rows that a search would find sooner.
 constexpr int kPasses = 2;
 constexpr size_t kSteps = 100;
@@ -67,9 +67,10 @@ void ListedPaths::list(int32_t row) {
   if (found_.size() > kListed) {
     // Of equals each row takes others, so that tied rows do not all want the same.
     const auto ahead = [&](int32_t j) { return j >= row ? j - row : j - row + n; };
-    std::nth_element(found_.begin(), found_.begin() + kListed, found_.end(), [&](const auto& a, const auto& b) {
-      return a.first != b.first ? a.first > b.first : ahead(a.second) < ahead(b.second);
-    });
+    std::nth_element(found_.begin(), found_.begin() + kListed, found_.end(),
+                     [&](const auto& a, const auto& b) {
+                       return a.first != b.first ? a.first > b.first : ahead(a.second) < ahead(b.second);
+                     });
     bound_[at] = found_[kListed].first;
     found_.resize(kListed);
   }

@@ -29,7 +29,8 @@ class ListedPaths {
     float gain;
     int32_t column;
   };
-  struct Item {  // of the heap: columns by distance, and rows (as ~row) by the distance of what they do not list
+  struct
+      Item {  // of the heap: columns by distance, and rows (as ~row) by the distance of what they do not list
     double distance;
     int32_t what;
     bool operator<(const Item& other) const noexcept {  // the largest is the next

@@ -31,8 +31,7 @@ inline int64_t relax_row(int64_t n, const float* gain, const double* price, doub
       distance[j] = d;
       from[j] = row;
     }
-    if (distance[j] < distance[best] ||
-        (distance[j] == distance[best] && owner[j] < 0 && owner[best] >= 0))
+    if (distance[j] < distance[best] || (distance[j] == distance[best] && owner[j] < 0 && owner[best] >= 0))
       best = j;
   }
   return best;

@@ -41,8 +41,8 @@ struct Maker {
     for (int64_t i = 0; i < n; ++i)
       for (int64_t k = 0; k < kInner; ++k) {
         const auto at = static_cast<size_t>(i * kInner + k);
-        a[at] = static_cast<float>((whole(0, i * kInner + k, 17) - 8) * (1 << whole(1, i, 4)) *
-                                   (64 / (k + 1)));
+        a[at] =
+            static_cast<float>((whole(0, i * kInner + k, 17) - 8) * (1 << whole(1, i, 4)) * (64 / (k + 1)));
         b[static_cast<size_t>(k * n + i)] =
             static_cast<float>((whole(2, i * kInner + k, 17) - 8) * (1 << whole(3, i, 4)));
       }
@@ -70,8 +70,7 @@ struct Maker {
         return h % 8 == 0 ? h : -1000000;
       });
     if (kind == "zero_rows")
-      return fill(
-          [&](auto i, auto j) { return i % 3 == 0 ? 0 : whole(0, i * n + j, 1 << 20) - (1 << 19); });
+      return fill([&](auto i, auto j) { return i % 3 == 0 ? 0 : whole(0, i * n + j, 1 << 20) - (1 << 19); });
     if (kind == "wide")
       return fill([&](auto i, auto j) {
         const int64_t h = whole(0, i * n + j, 96);

@@ -114,8 +114,7 @@ TEST(AssignmentKernel, SoftenRowMatchesTheTwin) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, AssignmentKernels,
-                         ::testing::Values(Isa::portable, Isa::avx2, Isa::avx512),
+INSTANTIATE_TEST_SUITE_P(Isas, AssignmentKernels, ::testing::Values(Isa::portable, Isa::avx2, Isa::avx512),
                          [](const auto& instance) { return std::string(to_string(instance.param)); });
 
 }  // namespace
