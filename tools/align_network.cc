@@ -85,6 +85,16 @@ void require_same_architecture(const NetworkInput& a, const NetworkInput& b) {
            ErrorKind::mismatch);
 }
 
+void require_one_file(const NetworkInput& input) {
+  const std::string file = one_line(input.network.file);
+  if (input.onnx && !input.onnx->external_files().empty())
+    throw Error(ErrorKind::usage, text("{}: has numbers in other files, which stdout has no place for", file),
+                "give -o the name of a file");
+  if (input.tensors && input.tensors->sharded())
+    throw Error(ErrorKind::usage, text("{}: lies in shards, which stdout has no place for", file),
+                "give -o the name of a folder");
+}
+
 double tolerance_of(const Spec& spec, const NetworkElement& g, const network::Network& network) {
   const symmetry::MembersByTensor members = symmetry::members_by_tensor(spec);
   double tolerance = 1e-10;
@@ -164,13 +174,7 @@ int AlignNetwork::run(const Globals& globals) {
   const NetworkInput of_a = read_network(a, options_for(a, b, network));
   const NetworkInput of_b = read_network(b, options_for(b, a, network));
   require_same_architecture(of_a, of_b);
-  if (to_stdout && of_b.onnx && !of_b.onnx->external_files().empty())
-    throw Error(ErrorKind::usage,
-                text("{}: has numbers in other files, which stdout has no place for", one_line(b)),
-                "give -o the name of a file");
-  if (to_stdout && of_b.tensors && of_b.tensors->sharded())
-    throw Error(ErrorKind::usage, text("{}: lies in shards, which stdout has no place for", one_line(b)),
-                "give -o the name of a folder");
+  if (to_stdout) require_one_file(of_b);
 
   Spec spec = apply.empty() ? spec_of(spec_file, of_a) : read_spec(apply, of_a.network);
   const auto start = std::chrono::steady_clock::now();

@@ -27,6 +27,8 @@ NetworkOptions options_for(const std::string& path, const std::string& other, Ne
 // Throws Error{missing_tensor|mismatch} for the first tensor that one has and the other has not, or in another shape; then for the
 // first operator.
 void require_same_architecture(const NetworkInput& a, const NetworkInput& b);
+// Throws Error{usage} for a network that stdout has no place for: in shards, or with numbers in other files.
+void require_one_file(const NetworkInput& input);
 // What is left of a function when numbers are rounded to their types again.
 double tolerance_of(const symmetry::Spec& spec, const symmetry::NetworkElement& g,
                     const network::Network& network);

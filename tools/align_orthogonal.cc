@@ -91,6 +91,7 @@ int AlignOrthogonal::run(const Globals& globals) {
   const NetworkInput of_a = read_network(a, options_for(a, b, network));
   const NetworkInput of_b = read_network(b, options_for(b, a, network));
   require_same_architecture(of_a, of_b);
+  if (to_stdout) require_one_file(of_b);
   const Spec spec = spec_of(spec_file, of_a);
   const align::ResidualStream stream = align::find_residual_stream(of_a.network, of_a.shapes);
   const auto start = std::chrono::steady_clock::now();

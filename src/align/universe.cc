@@ -226,13 +226,17 @@ UniverseMatch match_universe(const Population& population, const UniverseOptions
 }
 
 int64_t universe_memory(const Spec& spec, const std::vector<bool>& scored, int64_t networks) {
-  int64_t numbers = 0, matrices = 0;
+  int64_t numbers = 0, matrices = 0, places = 0;
   for (size_t t = 0; t < scored.size(); ++t)
     if (scored[t]) numbers += network::elements(spec.tensors[t].dims);
-  for (const symmetry::NetworkGroup& g : spec.groups)
+  for (const symmetry::NetworkGroup& g : spec.groups) {
     if (!g.fixed) matrices += g.blocks * g.size * g.size * static_cast<int64_t>(1 + g.signs.size());
+    for (const symmetry::Member& m : g.members)
+      if (g.by >= 0 && scored[static_cast<size_t>(m.tensor)])
+        places += network::elements(spec.tensors[static_cast<size_t>(m.tensor)].dims);
+  }
   // Three walks' networks; sums, a target, a descent's own. Points, corners, gradients, what is tried.
-  return 4 * (numbers * (3 * networks + 12) + matrices * (5 * networks + 3));
+  return 4 * (numbers * (3 * networks + 12) + matrices * (5 * networks + 3)) + 8 * places;
 }
 
 }  // namespace dws::align
