@@ -4,6 +4,8 @@
 
 #include "align/align_zoo.h"
 #include "align_network.h"
+#include "align_orthogonal.h"
+#include "align_universe.h"
 #include "command.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -25,10 +27,15 @@ struct Align {
   align::MatchOptions options;
   bool force = false, json = false;
   AlignNetwork network;
+  bool universe = false, orthogonal = false;
+  std::string reference_out, rotation_out;
   CLI::App* verb = nullptr;
 
   int run();
   int run_zoo();
+  int run_universe();
+  int run_orthogonal();
+  void refuse_with(const char* way, std::initializer_list<const char*> others) const;
   bool for_networks() const;
   void name_inputs();
   bool choose_signs(const ZooInfo& info) const;
@@ -100,7 +107,59 @@ bool Align::for_networks() const {
   return out == "-" || are_networks(ref, moved());
 }
 
+void Align::refuse_with(const char* way, std::initializer_list<const char*> others) const {
+  for (const char* option : others)
+    if (verb->get_option(option)->count() > 0)
+      throw Error(ErrorKind::usage, text("align: {} and {} do not go together", way, option));
+}
+
+int Align::run_universe() {
+  refuse_with("--universe", {"--orthogonal", "--ref", "--ref-index", "--apply", "--restarts", "--force"});
+  if (out == "-")
+    throw Error(ErrorKind::usage, "align --universe: a folder cannot go to stdout", "give -o a name");
+  AlignUniverse way{.inputs = inputs,
+                    .out = out,
+                    .method = network.method,
+                    .spec_file = network.spec_file,
+                    .emit = network.emit,
+                    .groups = groups,
+                    .network = network.network,
+                    .options = network.options,
+                    .verify = network.verify,
+                    .json = json};
+  way.options.max_sweeps = options.max_sweeps;
+  way.options.seed = options.seed;
+  return way.run(globals);
+}
+
+int Align::run_orthogonal() {
+  refuse_with("--orthogonal", {"--ref-index", "--apply", "--method", "--restarts"});
+  name_inputs();
+  if (out != "-") require_writable(out, force);
+  AlignOrthogonal way{.a = ref,
+                      .b = moved(),
+                      .out = out,
+                      .reference = reference_out,
+                      .spec_file = network.spec_file,
+                      .emit = network.emit,
+                      .rotation = rotation_out,
+                      .groups = groups,
+                      .network = network.network,
+                      .options = network.options,
+                      .verify = network.verify,
+                      .force = force,
+                      .json = json};
+  way.options.max_sweeps = options.max_sweeps;
+  way.options.seed = options.seed;
+  return way.run(globals);
+}
+
 int Align::run() {
+  if (universe) return run_universe();
+  if (orthogonal) return run_orthogonal();
+  for (const char* option : {"--emit-reference", "--emit-rotation"})
+    if (verb->get_option(option)->count() > 0)
+      throw Error(ErrorKind::usage, text("{}: is for --orthogonal", option));
   name_inputs();
   if (verb->get_option("--ref-index")->count() > 0 || !for_networks()) return run_zoo();
   network.a = ref;
@@ -184,6 +243,7 @@ void register_align(CLI::App& app, const Globals& globals, Run& run) {
       "phase)\n"
       "in which its weights are most like the reference's.\n"
       "Example:\n  dws align a.onnx b.onnx -o b_like_a.onnx --verify\n"
+      "  dws align --universe a.onnx b.onnx c.onnx -o folder\n"
       "  dws align --ref train.safetensors --ref-index 7 zoo.safetensors -o aligned.safetensors");
   Align& a = *command;
   a.verb = verb;
@@ -211,6 +271,17 @@ void register_align(CLI::App& app, const Globals& globals, Run& run) {
       "--verify", a.network.verify,
       "run B and the aligned network on random inputs; where they differ nothing is written, and the "
       "exit code is 1");
+  verb->add_flag(
+      "--universe", a.universe,
+      "move all FILEs into the first one's basis, consistently, and write them to a new folder under their "
+      "names: --method weights is MergeMany, frank-wolfe C2M3; --emit names a folder too");
+  verb->add_flag("--orthogonal", a.orthogonal,
+                 "of transformers also rotate the residual stream (its norms' scales are absorbed first)");
+  verb->add_option(
+      "--emit-reference", a.reference_out,
+      "with --orthogonal: write A with its norms' scales absorbed, as what is written can be merged with");
+  verb->add_option("--emit-rotation", a.rotation_out,
+                   "with --orthogonal: write the rotation, a safetensors file");
   verb->add_option("--restarts", a.network.options.restarts, "descents from random elements besides")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "acted.h"
+#include "align/match_frank_wolfe.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -27,9 +28,10 @@ struct Method {
   const char* name;
   align::NetworkMatch (*match)(const align::Pair& pair, const align::NetworkMatchOptions& options);
 };
-constexpr Method kMethods[] = {{"weights", align::match_networks}};
+constexpr Method kMethods[] = {{"weights", align::match_networks}, {"frank-wolfe", align::match_frank_wolfe}};
 
-// Options that say which graph tensors have are for files without one.
+}  // namespace
+
 NetworkOptions options_for(const std::string& path, const std::string& other, NetworkOptions options) {
   if (is_onnx(path) && !is_onnx(other)) {
     options.graph.clear();
@@ -40,7 +42,6 @@ NetworkOptions options_for(const std::string& path, const std::string& other, Ne
   return options;
 }
 
-// The first tensor that one has and the other has not, or in another shape; then the first operator.
 void require_same_architecture(const NetworkInput& a, const NetworkInput& b) {
   std::map<std::string_view, const network::Constant*> in_b;
   for (const network::Constant& c : b.network.constants)
@@ -84,7 +85,16 @@ void require_same_architecture(const NetworkInput& a, const NetworkInput& b) {
            ErrorKind::mismatch);
 }
 
-// What is left of a function when numbers are rounded to their types again.
+void require_one_file(const NetworkInput& input) {
+  const std::string file = one_line(input.network.file);
+  if (input.onnx && !input.onnx->external_files().empty())
+    throw Error(ErrorKind::usage, text("{}: has numbers in other files, which stdout has no place for", file),
+                "give -o the name of a file");
+  if (input.tensors && input.tensors->sharded())
+    throw Error(ErrorKind::usage, text("{}: lies in shards, which stdout has no place for", file),
+                "give -o the name of a folder");
+}
+
 double tolerance_of(const Spec& spec, const NetworkElement& g, const network::Network& network) {
   const symmetry::MembersByTensor members = symmetry::members_by_tensor(spec);
   double tolerance = 1e-10;
@@ -100,12 +110,10 @@ double tolerance_of(const Spec& spec, const NetworkElement& g, const network::Ne
   return tolerance;
 }
 
-// The largest difference of B and B after g, with numbers as they will be stored, over random inputs.
-double difference_of(const NetworkInput& b, const Spec& spec, const NetworkElement& g,
+double difference_of(const NetworkInput& b, network::Replacements replaced,
                      const std::map<std::string, double>& set, uint64_t seed) {
   constexpr int kTrials = 3;
   require_memory(b, 2);
-  network::Replacements replaced = symmetry::replaced(b.network, spec, g);
   for (auto& [constant, array] : replaced) {
     network::Constant stored = b.network.constants[static_cast<size_t>(constant)];
     const std::vector<std::byte> bytes = network::to_bytes(*array);
@@ -122,6 +130,8 @@ double difference_of(const NetworkInput& b, const Spec& spec, const NetworkEleme
   }
   return difference;
 }
+
+namespace {
 
 struct Moved {
   int64_t items = 0, moved = 0;
@@ -164,13 +174,7 @@ int AlignNetwork::run(const Globals& globals) {
   const NetworkInput of_a = read_network(a, options_for(a, b, network));
   const NetworkInput of_b = read_network(b, options_for(b, a, network));
   require_same_architecture(of_a, of_b);
-  if (to_stdout && of_b.onnx && !of_b.onnx->external_files().empty())
-    throw Error(ErrorKind::usage,
-                text("{}: has numbers in other files, which stdout has no place for", one_line(b)),
-                "give -o the name of a file");
-  if (to_stdout && of_b.tensors && of_b.tensors->sharded())
-    throw Error(ErrorKind::usage, text("{}: lies in shards, which stdout has no place for", one_line(b)),
-                "give -o the name of a folder");
+  if (to_stdout) require_one_file(of_b);
 
   Spec spec = apply.empty() ? spec_of(spec_file, of_a) : read_spec(apply, of_a.network);
   const auto start = std::chrono::steady_clock::now();
@@ -190,7 +194,8 @@ int AlignNetwork::run(const Globals& globals) {
   double difference = 0, tolerance = 0;
   if (verify) {
     tolerance = tolerance_of(spec, match.element, of_b.network);
-    difference = difference_of(of_b, spec, match.element, parse_inputs(network), options.seed);
+    difference = difference_of(of_b, symmetry::replaced(of_b.network, spec, match.element),
+                               parse_inputs(network), options.seed);
   }
   const bool same = !verify || difference <= tolerance;
 
@@ -233,6 +238,7 @@ int AlignNetwork::run(const Globals& globals) {
     line.set("objective", std::move(objective));
     line.set("sweeps", match.sweeps());
     line.set("starts", match.starts);
+    if (match.steps > 0) line.set("steps", match.steps);
     line.set("moved", share);
     line.set("cosine_before", match.cosine_before);
     line.set("cosine_after", match.cosine_after);
@@ -245,9 +251,10 @@ int AlignNetwork::run(const Globals& globals) {
     return same ? 0 : 1;
   }
   const std::string line =
-      text("{}: cosine to {} {:.4f} before, {:.4f} after; {:.1f} % of {} items moved, {} sweeps, {:.2f} s{}",
+      text("{}: cosine to {} {:.4f} before, {:.4f} after; {:.1f} % of {} items moved, {} {}, {:.2f} s{}",
            to_stdout ? b : one_line(out), one_line(a), match.cosine_before, match.cosine_after, 100 * share,
-           all.items, match.sweeps(), seconds,
+           all.items, match.steps > 0 ? match.steps : match.sweeps(), match.steps > 0 ? "steps" : "sweeps",
+           seconds,
            !verify ? std::string()
                    : text("; largest relative difference {:.2g}: {}", difference,
                           same ? "the same function" : "NOT the same function, not written"));

@@ -1,6 +1,7 @@
 // dws align for networks of any kind: ONNX files, safetensors files, folders of shards.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "align/match_network.h"
@@ -19,6 +20,21 @@ struct AlignNetwork {
   // 0, or 1 where --verify finds that the aligned network does not compute what B does; then nothing is written.
   int run(const Globals& globals);
 };
+
+// --- shared with align's other ways ---
+// Options that say which graph tensors have are for files without one: those for `path` beside `other`.
+NetworkOptions options_for(const std::string& path, const std::string& other, NetworkOptions options);
+// Throws Error{missing_tensor|mismatch} for the first tensor that one has and the other has not, or in another shape; then for the
+// first operator.
+void require_same_architecture(const NetworkInput& a, const NetworkInput& b);
+// Throws Error{usage} for a network that stdout has no place for: in shards, or with numbers in other files.
+void require_one_file(const NetworkInput& input);
+// What is left of a function when numbers are rounded to their types again.
+double tolerance_of(const symmetry::Spec& spec, const symmetry::NetworkElement& g,
+                    const network::Network& network);
+// The largest difference of B and B with these numbers, as they will be stored, over random inputs in double precision.
+double difference_of(const NetworkInput& b, network::Replacements replaced,
+                     const std::map<std::string, double>& set, uint64_t seed);
 
 // Whether two files are networks for this, and not zoos: an ONNX file, or what is read as no zoo.
 bool are_networks(const std::string& a, const std::string& b);

@@ -19,7 +19,7 @@ std::vector<BenchCase> all_cases() {
   for (const auto& list :
        {bench_machine(), bench_matmul(), bench_conv(), bench_engine(), bench_fit(), bench_dws(),
         bench_augment(), bench_scale(), bench_growth(), bench_symmetry(), bench_open(), bench_checkpoint(),
-        bench_assignment(), bench_align(), bench_merge()})
+        bench_assignment(), bench_align(), bench_universe(), bench_merge()})
     cases.insert(cases.end(), list.begin(), list.end());
   return cases;
 }

@@ -36,6 +36,7 @@ std::vector<BenchCase> bench_scale();
 std::vector<BenchCase> bench_growth();
 std::vector<BenchCase> bench_symmetry();
 std::vector<BenchCase> bench_align();
+std::vector<BenchCase> bench_universe();
 std::vector<BenchCase> bench_open();
 std::vector<BenchCase> bench_checkpoint();
 std::vector<BenchCase> bench_assignment();

@@ -24,6 +24,7 @@ struct NetworkMatch {
   std::vector<double> objective;
   double cosine_before = 0, cosine_after = 0;  // of A and B, A and g B, as stored; 0 where one is all zeros
   int starts = 0;                              // descents made
+  int steps = 0;                               // of Frank-Wolfe, where it was used
   int sweeps() const noexcept { return static_cast<int>(objective.size()) - 1; }
 };
 

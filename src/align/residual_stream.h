@@ -1,0 +1,41 @@
+// The residual stream of a transformer, as its graph shows it: the vectors of one width that blocks read through norms and add to.
+//
+// An orthogonal O may turn the stream, x -> O x, when all that touches it is linear along it or a norm whose scale is absorbed by what
+// reads it: |O x| = |x|, so that x / rms(x) turns along (Ashkboos et al., "SliceGPT", ICLR 2024, section 3). A LayerNorm takes away the
+// part along (1, ..., 1) first, so that there O must leave that vector as it is. Tensors that write to the stream and those that
+// read from it are turned alike, new_i = sum_j O[i][j] old_j along their axis.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "network/array.h"
+#include "network/network.h"
+
+namespace dws::align {
+
+struct StreamMember {
+  int constant = network::kNone, axis = 0;  // of Network::constants
+  bool writes = false, reads = false;       // both: head and embedding in one
+};
+struct StreamNorm {
+  std::string name;                                   // for messages
+  int scale = network::kNone, bias = network::kNone;  // constants
+  std::vector<int> readers;                           // members that read what it makes
+  std::string kept_by;  // why its scale cannot go into its readers; "" where it can
+};
+struct ResidualStream {
+  int64_t width = 0;
+  bool fixes_ones = false;  // there is a LayerNorm
+  std::vector<StreamMember> members;
+  std::vector<StreamNorm> norms;
+};
+
+// `shapes` of every value, as network::infer() says them. Of several streams the one with the most numbers. Throws Error{unsupported}
+// where there is no norm, or naming what stands in the way: an operator that is not linear along the stream, an input or output of the
+// network that shows it.
+ResidualStream find_residual_stream(const network::Network& network,
+                                    const std::vector<network::ArrayPtr>& shapes);
+
+}  // namespace dws::align
