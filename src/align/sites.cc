@@ -144,8 +144,21 @@ class Finder {
     }
     for (size_t k = 0; k < group.scales.size(); ++k) site.exponents[k] = part_of(group.scales[k].parts);
     for (const int other : on_[static_cast<size_t>(site.tensor)])
-      if (other != g && !flow_.groups[static_cast<size_t>(other)].fixed) site.others.push_back(other);
+      if (other != g && !flow_.groups[static_cast<size_t>(other)].fixed &&
+          meets(group, group.members[static_cast<size_t>(member)], flow_.groups[static_cast<size_t>(other)]))
+        site.others.push_back(other);
     return site;
+  }
+  // Whether another group moves any of the member's numbers: not where it is a part of the same axis beside it.
+  bool meets(const NetworkGroup& group, const Member& member, const NetworkGroup& other) const {
+    const auto extent = flow_.tensors[static_cast<size_t>(member.tensor)].dims[static_cast<size_t>(member.axis)];
+    return std::ranges::any_of(other.members, [&](const Member& m) {
+      if (m.tensor != member.tensor) return false;
+      if (m.axis != member.axis) return true;
+      for (int64_t c = 0; c < extent; ++c)
+        if (symmetry::item_at(m, other.size, c) >= 0 && symmetry::item_at(member, group.size, c) >= 0) return true;
+      return false;
+    });
   }
 
   const Spec& flow_;

@@ -120,20 +120,19 @@ class ActivationRecovery : public ::testing::TestWithParam<std::string> {};
 TEST_P(ActivationRecovery, OfARandomElement) {
   Twins twins(GetParam(), 3);
   const Data data = twins.data(64);
-  for (const Form form : {Form::correlation, Form::regression}) {
-    const ActivationMatch match =
-        match_activations(twins.spec, twins.net, twins.moved, twins.shapes, data, {.form = form});
-    // Queries and keys that one operator makes of its input are no value.
-    if (GetParam() == "fused_packed_attention") {
-      EXPECT_EQ(join(match.left, ", "), "w1");
-      continue;
-    }
-    EXPECT_EQ(join(match.left, ", "), "");
-    if (form == Form::regression && !twins.spec.groups.empty()) continue;
-    EXPECT_EQ(misplaced(twins.spec, twins.expected, match.element), 0);
-    EXPECT_EQ(changed(twins.spec, twins.net, twins.moved, match.element), "");
-    EXPECT_GT(match.after, match.before);
+  const ActivationMatch match = match_activations(twins.spec, twins.net, twins.moved, twins.shapes, data, {});
+  // Queries and keys that one operator makes of its input are no value.
+  if (GetParam() == "fused_packed_attention") {
+    EXPECT_EQ(join(match.left, ", "), "w1");
+    return;
   }
+  EXPECT_EQ(join(match.left, ", "), "");
+  EXPECT_EQ(misplaced(twins.spec, twins.expected, match.element), 0);
+  // Signs and factors of a whole group of a group norm are not looked for.
+  if (GetParam() != "group_norm") {
+    EXPECT_EQ(changed(twins.spec, twins.net, twins.moved, match.element), "");
+  }
+  EXPECT_GT(match.after, match.before);
 }
 
 TEST(ActivationMatching, TheSameBitsForAnyThreadsAndAnyMemory) {
@@ -158,6 +157,13 @@ TEST(ActivationMatching, TheSameBitsForAnyThreadsAndAnyMemory) {
       EXPECT_EQ(one.element[n].order, small.element[n].order);
     }
   }
+}
+
+TEST(ActivationMatching, RegressionFindsOrders) {
+  Twins twins("mlp_tanh", 3);
+  const ActivationMatch match = match_activations(twins.spec, twins.net, twins.moved, twins.shapes, twins.data(64),
+                                                  {.form = Form::regression});
+  EXPECT_EQ(changed(twins.spec, twins.net, twins.moved, match.element), "");
 }
 
 TEST(ActivationMatching, OnlyWhatMayBeMoved) {
