@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "align/align_zoo.h"
+#include "align_network.h"
 #include "command.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -23,8 +24,12 @@ struct Align {
   int64_t ref_index = 0;
   align::MatchOptions options;
   bool force = false, json = false;
+  AlignNetwork network;
+  CLI::App* verb = nullptr;
 
   int run();
+  int run_zoo();
+  bool for_networks() const;
   void name_inputs();
   bool choose_signs(const ZooInfo& info) const;
   void print_result(const align::AlignSummary& summary, const Json& made) const;
@@ -73,8 +78,44 @@ Json earlier_recipe(const std::string& path) {
   }
 }
 
+// What only networks have is given, or the files are some.
+bool Align::for_networks() const {
+  constexpr const char* kOptions[] = {"--method",
+                                      "--spec",
+                                      "--apply",
+                                      "--emit",
+                                      "--verify",
+                                      "--restarts",
+                                      "--graph",
+                                      "--recipe",
+                                      "--activation",
+                                      "--size",
+                                      "--dim",
+                                      "--shape",
+                                      "--set",
+                                      "--external-data-root",
+                                      "--follow-symlinks"};
+  for (const char* option : kOptions)
+    if (verb->get_option(option)->count() > 0) return true;
+  return out == "-" || are_networks(ref, moved());
+}
+
 int Align::run() {
   name_inputs();
+  if (verb->get_option("--ref-index")->count() > 0 || !for_networks()) return run_zoo();
+  network.a = ref;
+  network.b = moved();
+  network.out = out;
+  network.groups = groups;
+  network.force = force;
+  network.json = json;
+  network.options.max_sweeps = options.max_sweeps;
+  network.options.seed = options.seed;
+  if (out != "-") require_writable(out, force);
+  return network.run(globals);
+}
+
+int Align::run_zoo() {
   require_writable(out, force);
   const Zoo reference = Zoo::open(ref), zoo = Zoo::open(moved());
   if (!warn_if_assumed(reference)) warn_if_assumed(zoo);
@@ -137,30 +178,51 @@ void Align::print_result(const align::AlignSummary& summary, const Json& made) c
 
 void register_align(CLI::App& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Align>(globals);
-  CLI::App* verb = app.add_subcommand("align", "move networks into the basis of another one");
+  CLI::App* verb = app.add_subcommand("align", "move a network, or a zoo, into the basis of another network");
   verb->footer(
-      "Each network keeps its function; the neurons are put in the order (and sign) in which its weights are "
-      "most\n"
-      "like the reference's.\n"
-      "Example:\n  dws align a.safetensors b.safetensors -o b_like_a.safetensors\n"
+      "Each network keeps its function; neurons, channels and heads are put in the order (and sign, scale, "
+      "phase)\n"
+      "in which its weights are most like the reference's.\n"
+      "Example:\n  dws align a.onnx b.onnx -o b_like_a.onnx --verify\n"
       "  dws align --ref train.safetensors --ref-index 7 zoo.safetensors -o aligned.safetensors");
   Align& a = *command;
-  verb->add_option("FILE", a.inputs, "A and B, or with --ref the zoo to move")->required();
-  verb->add_option("-o,--output", a.out, "the network or zoo to write")->required();
+  a.verb = verb;
+  verb->add_option("FILE", a.inputs,
+                   "A and B: networks, or single ones of zoos; or with --ref the zoo to move")
+      ->required();
+  verb->add_option("-o,--output", a.out, "the network or zoo to write; - for a network on stdout")
+      ->required();
   verb->add_option("--ref", a.ref, "the network that stays: a single one's file, or a zoo with --ref-index");
   verb->add_option("--ref-index", a.ref_index, "which network of the reference's zoo")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  verb->add_option("--method", a.network.method, "how networks are matched")
+      ->check(CLI::IsMember(align_methods()))
+      ->capture_default_str();
   verb->add_option(
       "--groups", a.groups,
-      "perm, or perm,sign: neurons are reordered, and negated too [perm,sign for siren and tanh]");
-  verb->add_option("--max-sweeps", a.options.max_sweeps, "at most this many rounds over the layers")
+      "what may be moved: perm,sign,scale,phase [all]; of zoos perm, or perm,sign [perm,sign for "
+      "siren and tanh]");
+  verb->add_option("--spec", a.network.spec_file,
+                   "the symmetry, as dws symmetry -o writes it; found anew when not given");
+  verb->add_option("--apply", a.network.apply, "an element that --emit has written, in place of matching");
+  verb->add_option("--emit", a.network.emit, "write the element as JSON");
+  verb->add_flag(
+      "--verify", a.network.verify,
+      "run B and the aligned network on random inputs; where they differ nothing is written, and the "
+      "exit code is 1");
+  verb->add_option("--restarts", a.network.options.restarts, "descents from random elements besides")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  verb->add_option("--max-sweeps", a.options.max_sweeps, "at most this many rounds over the groups")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  verb->add_option("--seed", a.options.seed, "seed of the order in which layers are visited")
+  verb->add_option("--seed", a.options.seed, "seed of the order in which groups are visited, and of restarts")
       ->capture_default_str();
   verb->add_flag("--force", a.force, "overwrite the output");
   verb->add_flag("--json", a.json, "summary as JSON");
+  add_network_options(*verb, a.network.network);
+  add_input_options(*verb, a.network.network);
   verb->callback([command, &run] { run = [command] { return command->run(); }; });
 }
 

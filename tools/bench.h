@@ -33,8 +33,10 @@ std::vector<BenchCase> bench_dws();
 std::vector<BenchCase> bench_scale();
 std::vector<BenchCase> bench_growth();
 std::vector<BenchCase> bench_symmetry();
+std::vector<BenchCase> bench_align();
 std::vector<BenchCase> bench_open();
 std::vector<BenchCase> bench_checkpoint();
+std::vector<BenchCase> bench_assignment();
 
 // Seconds of one call of `work`, over as many calls as fit into about `seconds` (two at least).
 struct Timing {

@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/shape.h"
 #include "core/text.h"
 #include "format/onnx_write.h"
@@ -158,6 +159,11 @@ symmetry::Spec read_spec(const std::string& path, const network::Network& networ
   const Bytes bytes = file.bytes();
   const Json json = Json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
   symmetry::Spec spec = symmetry::spec_from_json(json, path);
+  find_tensors(spec, path, network);
+  return spec;
+}
+
+void find_tensors(symmetry::Spec& spec, const std::string& path, const network::Network& network) {
   std::map<std::string, int> constants;
   for (size_t c = 0; c < network.constants.size(); ++c)
     constants.emplace(network.constants[c].name, static_cast<int>(c));
@@ -173,7 +179,19 @@ symmetry::Spec read_spec(const std::string& path, const network::Network& networ
                                             shape_text(tensor.dims), shape_text(dims)));
     tensor.constant = at->second;
   }
-  return spec;
+}
+
+void require_memory(const NetworkInput& input, double copies) {
+  double bytes = 0;
+  for (const network::Constant& c : input.network.constants)
+    bytes += copies * sizeof(double) * static_cast<double>(c.elements());
+  const std::optional<uint64_t> there = available_memory();
+  if (there && bytes > static_cast<double>(*there))
+    throw Error(
+        ErrorKind::resource_limit,
+        text("{}: running it in double precision takes {:.1f} GB of memory at least, and {:.1f} GB are left",
+             one_line(input.network.file), bytes * 1e-9, static_cast<double>(*there) * 1e-9),
+        "its symmetry is found without running it: dws symmetry");
 }
 
 }  // namespace dws::tools

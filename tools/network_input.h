@@ -62,10 +62,16 @@ std::map<std::string, double> parse_pairs(const std::vector<std::string>& given,
 void add_input_options(CLI::App& verb, NetworkOptions& options);
 std::map<std::string, double> parse_inputs(const NetworkOptions& options);
 
+// The reference executor holds every number as a double. Throws Error{resource_limit} where that would not fit, instead of
+// leaving it to the system to end the program.
+void require_memory(const NetworkInput& input, double copies);
+
 // The spec of a file, or found anew where none is given.
 symmetry::Spec spec_of(const std::string& file, const NetworkInput& input);
 
 // A spec from a file, its tensors found in the network by name. Throws Error{missing_tensor|mismatch}.
 symmetry::Spec read_spec(const std::string& path, const network::Network& network);
+// A spec of another network with the same tensors, found in this one by name; `path` for messages. Throws the same.
+void find_tensors(symmetry::Spec& spec, const std::string& path, const network::Network& network);
 
 }  // namespace dws::tools

@@ -1,8 +1,8 @@
 // dws permute: a network after an element of its symmetry, random or given; its function stays the same.
 #include <memory>
 
+#include "acted.h"
 #include "command.h"
-#include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -21,37 +21,7 @@ struct Permute {
   bool force = false, inverse = false;
 
   int run() const;
-  symmetry::Draw draw() const;
 };
-
-symmetry::Draw Permute::draw() const {
-  symmetry::Draw d{.order = false, .sign = false, .scale = false, .phase = false};
-  for (const std::string& kind : split(groups, ',')) {
-    if (kind == "perm")
-      d.order = true;
-    else if (kind == "sign")
-      d.sign = true;
-    else if (kind == "scale")
-      d.scale = true;
-    else if (kind == "phase")
-      d.phase = true;
-    else
-      throw Error(
-          ErrorKind::usage,
-          text("--groups {}: expected perm, sign, scale and phase, with commas between", escaped(groups)));
-  }
-  return d;
-}
-
-// The tensor's new bytes; orders alone move them as they are, so that nothing is rounded.
-std::vector<std::byte> new_bytes(const symmetry::Spec& spec, const symmetry::NetworkElement& g,
-                                 const symmetry::MembersByTensor& members, int tensor,
-                                 const network::Constant& c) {
-  const int bits = onnx_type_bits(c.type);
-  if (bits >= 8 && symmetry::only_reorders(spec, g, tensor, &members))
-    return symmetry::act_on_bytes(spec, g, tensor, c.bytes, static_cast<size_t>(bits) / 8, &members);
-  return network::to_bytes(symmetry::act(spec, g, tensor, network::to_array(c), {}, &members));
-}
 
 int Permute::run() const {
   if (!emit.empty()) {
@@ -64,21 +34,13 @@ int Permute::run() const {
   if (apply.empty()) {
     spec = spec_of(spec_file, input);
     Rng rng(seed);
-    g = symmetry::random_element(spec, draw(), rng);
+    g = symmetry::random_element(spec, parse_groups(groups), rng);
   } else {
     spec = read_spec(apply, input.network);
     g = symmetry::element_from_json(spec, Json::parse(read_text(apply), apply), apply);
   }
   if (inverse) g = symmetry::inverse(spec, g);
-  std::vector<Patch> patches;
-  const std::vector<bool> moved = symmetry::touched(spec);
-  const symmetry::MembersByTensor members = symmetry::members_by_tensor(spec);
-  for (size_t t = 0; t < spec.tensors.size(); ++t) {
-    if (!moved[t]) continue;
-    const network::Constant& c = input.network.constants[static_cast<size_t>(spec.tensors[t].constant)];
-    if (c.made) continue;
-    patches.push_back({c.bytes, [&, t] { return new_bytes(spec, g, members, static_cast<int>(t), c); }});
-  }
+  const std::vector<Patch> patches = acted(spec, g, input.network);
   Json element;
   if (!emit.empty()) {
     require_writable(emit, force);

@@ -3,7 +3,6 @@
 
 #include "command.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "core/text.h"
 #include "network_input.h"
 #include "symmetry/verify.h"
@@ -29,21 +28,6 @@ int Verify::run() {
   options.tolerance = tolerance > 0 ? tolerance : precision == "f32" ? 1e-5 : 1e-10;
   options.set = parse_inputs(network);
   return paths.size() == 1 ? one() : two();
-}
-
-// The reference executor holds every number as a double. Throws Error{resource_limit} where that would not fit, instead of
-// leaving it to the system to end the program.
-void require_memory(const NetworkInput& input, double copies) {
-  double bytes = 0;
-  for (const network::Constant& c : input.network.constants)
-    bytes += copies * sizeof(double) * static_cast<double>(c.elements());
-  const std::optional<uint64_t> there = available_memory();
-  if (there && bytes > static_cast<double>(*there))
-    throw Error(
-        ErrorKind::resource_limit,
-        text("{}: running it in double precision takes {:.1f} GB of memory at least, and {:.1f} GB are left",
-             one_line(input.network.file), bytes * 1e-9, static_cast<double>(*there) * 1e-9),
-        "its symmetry is found without running it: dws symmetry");
 }
 
 int Verify::one() {

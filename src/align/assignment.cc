@@ -2,30 +2,32 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
 #include "core/text.h"
+#include "kernels/assignment.h"
+#include "kernels/reduce.h"
 
 namespace dws::align {
 namespace {
 
-constexpr int32_t kNone = -1;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// From here on annealed duals are worth their sweeps, and lists their upkeep.
+constexpr int64_t kAnnealed = 64, kListed = 384;
+
+[[noreturn]] void throw_not_finite(int64_t n, std::span<const float> gain) {
+  const auto size = static_cast<size_t>(n);
+  for (size_t k = 0; k < gain.size(); ++k)
+    if (!std::isfinite(gain[k]))
+      throw Error(ErrorKind::bad_value,
+                  text("assignment: the gain of row {}, column {} is not finite", k / size, k % size));
+  throw Error(ErrorKind::internal, "assignment: duals that are not finite");
+}
 
 }  // namespace
 
-// The least column duals that are feasible with rows' duals of zero.
-void AssignmentSolver::column_reduction(int64_t n, const float* gain) {
-  std::vector<double>& v = result_.column_dual;
-  v.assign(static_cast<size_t>(n), -kInfinity);
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j < n; ++j)
-      v[static_cast<size_t>(j)] = std::max(v[static_cast<size_t>(j)], double{gain[i * n + j]});
-  hint_.clear();
-}
-
-void AssignmentSolver::take(int64_t n, const WarmStart& warm) {
+// False when the duals are too far apart to say anything about these gains, and to be added to them in float64: at the
+// optimum they lie no farther apart than the gains do.
+bool AssignmentSolver::take(int64_t n, std::span<const float> gain, const WarmStart& warm) {
   const auto size = static_cast<size_t>(n);
   if (warm.column_dual.size() != size || (!warm.column.empty() && warm.column.size() != size))
     throw Error(ErrorKind::internal, text("assignment of {}: a start of {} duals and {} columns", n,
@@ -34,78 +36,36 @@ void AssignmentSolver::take(int64_t n, const WarmStart& warm) {
     if (!std::isfinite(warm.column_dual[j]))
       throw Error(ErrorKind::bad_value, text("assignment: the dual of column {} is not finite", j));
   hint_.assign(warm.column.begin(), warm.column.end());
-  if (warm.column_dual.data() != result_.column_dual.data())
-    result_.column_dual.assign(warm.column_dual.begin(), warm.column_dual.end());
+  std::vector<double>& v = result_.column_dual;
+  if (warm.column_dual.data() != v.data()) v.assign(warm.column_dual.begin(), warm.column_dual.end());
+  if (n == 0) return true;
+  const auto [least, most] = std::minmax_element(v.begin(), v.end());
+  const double lowest = *least, range = *most - lowest;
+  float low = 0, high = 0;
+  kernels::extremes(n, gain.data(), &low, &high);  // of the first row: enough for most
+  constexpr double kFar = 1000;
+  if (std::max(std::abs(lowest), std::abs(*most)) <= kFar * (double{high} - low)) return true;
+  kernels::extremes(n * n, gain.data(), &low, &high);
+  if (!(range <= 2 * (double{high} - low))) return false;
+  for (double& dual : v) dual -= lowest;
+  return true;
 }
 
-// The rows' duals that go with the columns', and every pair that is tight under them and free: most rows of a real
-// problem are settled here.
-void AssignmentSolver::settle(int64_t n, const float* gain) {
-  auto& [column, u, v, objective] = result_;
-  for (int64_t i = 0; i < n; ++i) {
-    double best = -kInfinity;
-    int64_t at = 0;
-    for (int64_t j = 0; j < n; ++j) {
-      const double reduced = gain[i * n + j] - v[static_cast<size_t>(j)];
-      if (reduced > best) best = reduced, at = j;
-    }
-    if (!hint_.empty()) {
-      const int32_t j = hint_[static_cast<size_t>(i)];
-      if (j >= 0 && j < n && gain[i * n + j] - v[static_cast<size_t>(j)] == best) at = j;
-    }
-    u[static_cast<size_t>(i)] = best;
-    if (row_of_[static_cast<size_t>(at)] != kNone) continue;
-    row_of_[static_cast<size_t>(at)] = static_cast<int32_t>(i);
-    column[static_cast<size_t>(i)] = static_cast<int32_t>(at);
-  }
+// The least column duals that are feasible with rows' of zero: good where many gains are equal, and cheap.
+void AssignmentSolver::start_at_largest(int64_t n, const float* gain) {
+  hint_.clear();
+  most_.resize(static_cast<size_t>(n));
+  kernels::reduce<float>(1, n, n, kernels::Reduce::max, gain, most_.data(), nullptr);
+  result_.column_dual.assign(most_.begin(), most_.end());
 }
 
-// Gives row `start` a column, moving others along the cheapest path to a free one (Dijkstra's algorithm on the
-// slacks u + v - gain, which are never negative), and mends the duals.
-void AssignmentSolver::augment(int64_t n, const float* gain, int32_t start) {
-  auto& [column, u, v, objective] = result_;
-  std::fill(distance_.begin(), distance_.end(), kInfinity);
-  std::fill(done_.begin(), done_.end(), uint8_t{0});
-  visited_.clear();
-  int32_t row = start, sink = kNone;
-  double reached = 0;
-  while (sink == kNone) {
-    visited_.push_back(row);
-    const float* gains = gain + row * n;
-    const double base = reached + u[static_cast<size_t>(row)];
-    double best = kInfinity;
-    size_t next = 0;
-    for (size_t j = 0; j < static_cast<size_t>(n); ++j) {
-      if (done_[j]) continue;
-      const double d = base + v[j] - gains[j];
-      if (d < distance_[j]) {
-        distance_[j] = d;
-        from_[j] = row;
-      }
-      // A free column ends the search: of equals it comes first.
-      if (distance_[j] < best || (distance_[j] == best && row_of_[j] == kNone && row_of_[next] != kNone)) {
-        best = distance_[j];
-        next = j;
-      }
-    }
-    done_[next] = 1;
-    reached = best;
-    if (row_of_[next] == kNone)
-      sink = static_cast<int32_t>(next);
-    else
-      row = row_of_[next];
-  }
-  for (const int32_t i : visited_) {
-    const double before = i == start ? 0 : distance_[static_cast<size_t>(column[static_cast<size_t>(i)])];
-    u[static_cast<size_t>(i)] -= reached - before;
-  }
-  for (size_t j = 0; j < static_cast<size_t>(n); ++j)
-    if (done_[j]) v[j] += reached - distance_[j];
-  for (int32_t j = sink, i = kNone; i != start;) {
-    i = from_[static_cast<size_t>(j)];
-    row_of_[static_cast<size_t>(j)] = i;
-    std::swap(column[static_cast<size_t>(i)], j);
-  }
+// False when the gains are beyond the arithmetic of the sweeps.
+bool AssignmentSolver::anneal(int64_t n, const float* gain) {
+  float low = 0, high = 0;
+  kernels::extremes(n * n, gain, &low, &high);
+  if (!(high - low > 1e-30f && high < 1e37f && low > -1e37f)) return false;
+  annealed_.find(n, gain, high - low, result_.column_dual);
+  return true;
 }
 
 const Assignment& AssignmentSolver::solve(int64_t n, std::span<const float> gain, const WarmStart* warm) {
@@ -113,26 +73,40 @@ const Assignment& AssignmentSolver::solve(int64_t n, std::span<const float> gain
   if (gain.size() != size * size)
     throw Error(ErrorKind::internal,
                 text("assignment of {}: {} gains, expected {}", n, gain.size(), size * size));
-  for (size_t k = 0; k < gain.size(); ++k)
-    if (!std::isfinite(gain[k]))
-      throw Error(ErrorKind::bad_value,
-                  text("assignment: the gain of row {}, column {} is not finite", k / size, k % size));
-  if (warm)
-    take(n, *warm);
-  else
-    column_reduction(n, gain.data());
-  result_.column.assign(size, kNone);
   result_.row_dual.resize(size);
-  row_of_.assign(size, kNone);
-  from_.resize(size);
-  distance_.resize(size);
-  done_.resize(size);
-  settle(n, gain.data());
-  for (size_t i = 0; i < size; ++i)
-    if (result_.column[i] == kNone) augment(n, gain.data(), static_cast<int32_t>(i));
+  // Each start but the last must settle its share of the rows.
+  Start from = warm && take(n, gain, *warm) ? Start::warm : Start::largest;
+  if (from == Start::largest) start_at_largest(n, gain.data());
+  while (true) {
+    result_.column.assign(size, kNone);
+    row_of_.assign(size, kNone);
+    const AssignmentState state{n, gain.data(), result_.column, row_of_, result_.row_dual, result_.column_dual};
+    // The largest gains may be tied: then any free column will do.
+    const bool listed = n >= kListed && (from == Start::warm || from == Start::annealed);
+    if (!(listed ? listed_.settle(state, hint_) : dense_.settle(state, hint_))) throw_not_finite(n, gain);
+    const auto left = std::count(result_.column.begin(), result_.column.end(), kNone);
+    if (from == Start::warm && n >= kAnnealed && left > n / 2) {
+      from = Start::largest;
+      start_at_largest(n, gain.data());
+    } else if (from == Start::largest && n >= kAnnealed && left > n / 20 && anneal(n, gain.data())) {
+      from = Start::annealed;
+    } else if (listed && !listed_.finish(state, dense_)) {
+      // Hard duals; the plainest ones make no row wait for another.
+      from = Start::zero;
+      std::fill(result_.column_dual.begin(), result_.column_dual.end(), 0.0);
+    } else {
+      for (int32_t i = 0; i < n; ++i)
+        if (result_.column[static_cast<size_t>(i)] == kNone) dense_.augment(state, i);
+      break;
+    }
+  }
   result_.objective = 0;
-  for (size_t i = 0; i < size; ++i)
-    result_.objective += gain[i * size + static_cast<size_t>(result_.column[i])];
+  for (size_t i = 0; i < size; ++i) {
+    const auto j = static_cast<size_t>(result_.column[i]);
+    const double chosen = gain[i * size + j];
+    result_.objective += chosen;
+    result_.row_dual[i] = chosen - result_.column_dual[j];  // tight in the last bit
+  }
   return result_;
 }
 

@@ -6,6 +6,10 @@
 #include <span>
 #include <vector>
 
+#include "align/dense_paths.h"
+#include "align/initial_duals.h"
+#include "align/listed_paths.h"
+
 namespace dws::align {
 
 // A solution with its proof: gain(i, j) <= row_dual[i] + column_dual[j] everywhere, with equality on the chosen
@@ -35,15 +39,17 @@ class AssignmentSolver {
   const Assignment& solve(int64_t n, std::span<const float> gain, const WarmStart* warm = nullptr);
 
  private:
-  void take(int64_t n, const WarmStart& warm);
-  void column_reduction(int64_t n, const float* gain);
-  void settle(int64_t n, const float* gain);
-  void augment(int64_t n, const float* gain, int32_t start);
+  enum class Start { warm, largest, annealed, zero };
+  bool take(int64_t n, std::span<const float> gain, const WarmStart& warm);
+  void start_at_largest(int64_t n, const float* gain);
+  bool anneal(int64_t n, const float* gain);
 
   Assignment result_;
-  std::vector<int32_t> row_of_, from_, visited_, hint_;
-  std::vector<double> distance_;
-  std::vector<uint8_t> done_;
+  AnnealedDuals annealed_;
+  ListedPaths listed_;
+  DensePaths dense_;
+  std::vector<int32_t> row_of_, hint_;
+  std::vector<float> most_;
 };
 
 }  // namespace dws::align

@@ -164,7 +164,7 @@ void Descent::gather(size_t u, const Unknown* unknown) {
     }
     std::vector<float>& gain = state.gains[static_cast<size_t>(p.sign_class)];
     if (gain.empty()) gain.assign(static_cast<size_t>(unit.size * unit.size), 0.f);
-    add_products(walk, selection, numbers_.a[f].data(), numbers_.b[f].data(), gain);
+    add_products(walk, selection, numbers_.a[f].data(), numbers_.b[f].data(), gain, packed_);
   }
   state.fresh = !unknown;
   state.updates = 0;
@@ -319,11 +319,11 @@ void Descent::take(size_t u, const Step& step) {
     if (!other.fresh) continue;
     const Place& place = problem_.units[b->unit].places[b->place];
     const Walk walk(problem_.fields[b->field], place, problem_.units[b->unit].size);
-    std::vector<float> now(b->before.size()), a(b->before.size());
-    pack(walk, b->selection, numbers_.b[b->field].data(), now.data());
-    pack(walk, b->selection, numbers_.a[b->field].data(), a.data());
-    for (size_t i = 0; i < now.size(); ++i) now[i] -= b->before[i];
-    add_packed_products(walk.items, walk.rows(b->selection), a.data(), now.data(),
+    packed_.reserve(b->before.size());
+    pack(walk, b->selection, numbers_.b[b->field].data(), packed_.b.data());
+    pack(walk, b->selection, numbers_.a[b->field].data(), packed_.a.data());
+    for (size_t i = 0; i < b->before.size(); ++i) packed_.b[i] -= b->before[i];
+    add_packed_products(walk.items, walk.rows(b->selection), packed_.a.data(), packed_.b.data(),
                         other.gains[static_cast<size_t>(place.sign_class)]);
     ++other.updates;
   }

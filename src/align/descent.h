@@ -76,6 +76,7 @@ class Descent {
   std::vector<symmetry::GroupElement> element_;
   std::vector<std::unique_ptr<State>> states_;
   std::vector<std::vector<std::pair<size_t, size_t>>> at_field_;  // units and places of each field
+  Packed packed_;
   double score_ = 0, scale_ = 0;
   std::vector<double> scores_;
 };

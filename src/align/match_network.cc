@@ -89,16 +89,19 @@ NetworkMatch match_networks(const Pair& given, const NetworkMatchOptions& option
   if (scales)
     match.element =
         symmetry::compose(spec, symmetry::inverse(spec, of_a), symmetry::compose(spec, within, of_b));
-  match.cosine_before = cosine(given, given.b);
-  match.cosine_after = cosine(given, act(spec, match.element, given.b));
+  set_cosines(given, match);
   return match;
 }
 
-int64_t items_moved(const symmetry::GroupElement& e) {
+void set_cosines(const Pair& pair, NetworkMatch& match) {
+  match.cosine_before = cosine(pair, pair.b);
+  match.cosine_after = cosine(pair, act(pair.spec, match.element, pair.b));
+}
+
+int64_t items_moved(const symmetry::NetworkGroup& group, const symmetry::GroupElement& e) {
   int64_t moved = 0;
-  const auto n = e.order.size();
-  for (size_t i = 0; i < n; ++i) {
-    bool still = e.order[i] == (i == 0 || e.order[i] == 0 ? 0 : e.order[i - 1] + 1);
+  for (size_t i = 0; i < e.order.size(); ++i) {
+    bool still = e.order[i] == static_cast<int32_t>(i % static_cast<size_t>(group.size));
     for (const auto& signs : e.signs) still = still && signs[i] == 1;
     for (const auto& scales : e.scales) still = still && scales[i] == 1;
     for (const auto& turns : e.turns) still = still && turns[i] == 0;

@@ -30,7 +30,10 @@ struct NetworkMatch {
 // The same bits on any number of threads. Throws Error{bad_value} when products of weights are not finite.
 NetworkMatch match_networks(const Pair& pair, const NetworkMatchOptions& options);
 
-// How a group moved: items (over all blocks) that have another place, sign, scale or phase.
-int64_t items_moved(const symmetry::GroupElement& element);
+// Cosines of A and B, and of A and B after match.element.
+void set_cosines(const Pair& pair, NetworkMatch& match);
+
+// Items of a group (over all blocks) that have another place, sign, scale or phase after its element.
+int64_t items_moved(const symmetry::NetworkGroup& group, const symmetry::GroupElement& element);
 
 }  // namespace dws::align

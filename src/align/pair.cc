@@ -95,11 +95,12 @@ std::vector<bool> scored_tensors(const Spec& spec, const network::Network& netwo
       if (node.inputs[i] != network::kNone)
         statistics.insert(network.values[static_cast<size_t>(node.inputs[i])].constant);
   });
-  std::vector<bool> scored;
-  for (const symmetry::SpecTensor& t : spec.tensors) {
+  std::vector<bool> scored = symmetry::touched(spec);
+  for (size_t i = 0; i < scored.size(); ++i) {
+    const symmetry::SpecTensor& t = spec.tensors[i];
     const network::Constant& c = network.constants[static_cast<size_t>(t.constant)];
-    scored.push_back(t.parameter && !statistics.contains(t.constant) && onnx_type_bits(c.type) >= 8 &&
-                     (network::is_real(c.type) || c.type == OnnxType::i8 || c.type == OnnxType::u8));
+    scored[i] = scored[i] && t.parameter && !statistics.contains(t.constant) && onnx_type_bits(c.type) >= 8 &&
+                (network::is_real(c.type) || c.type == OnnxType::i8 || c.type == OnnxType::u8);
   }
   return scored;
 }

@@ -25,7 +25,7 @@ struct Numbers {
 // infinity, and what no float32 holds.
 Numbers read_numbers(const symmetry::Spec& spec, const network::Network& network);
 
-// By Spec::tensors: whether it counts in <A, g B>. BatchNorm's running statistics are moved and do not count (they are data's, and
+// By Spec::tensors: whether it counts in <A, g B>: what some group moves. BatchNorm's running statistics are moved and do not count (they are data's, and
 // far larger than weights), nor do tensors that no training changes, or whose numbers are packed.
 std::vector<bool> scored_tensors(const symmetry::Spec& spec, const network::Network& network);
 

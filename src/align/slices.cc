@@ -76,16 +76,16 @@ void add_packed_products(int64_t items, int64_t rows, const float* a, const floa
 }
 
 void add_products(const Walk& walk, const Selection& selection, const float* a, const float* b,
-                  std::vector<float>& gain) {
+                  std::vector<float>& gain, Packed& packed) {
   const int64_t rows = walk.rows(selection);
   const bool all = !selection.before && !selection.outer && !selection.run;
   // As it lies: the last axis, whole.
   if (all && walk.run == 1 && walk.length == walk.items && walk.place.outer == 1)
     return add_packed_products(walk.items, rows, a, b, gain);
-  std::vector<float> left(static_cast<size_t>(rows * walk.items)), right(left.size());
-  pack(walk, selection, a, left.data());
-  pack(walk, selection, b, right.data());
-  add_packed_products(walk.items, rows, left.data(), right.data(), gain);
+  packed.reserve(static_cast<size_t>(rows * walk.items));
+  pack(walk, selection, a, packed.a.data());
+  pack(walk, selection, b, packed.b.data());
+  add_packed_products(walk.items, rows, packed.a.data(), packed.b.data(), gain);
 }
 
 double change(const Walk& walk, const float* a, const float* b, std::span<const int64_t> changed,

@@ -32,9 +32,16 @@ struct Walk {
 // out (rows, items): numbers beside an item downwards. `minus`: of the difference to it.
 void pack(const Walk& walk, const Selection& selection, const float* numbers, float* out);
 
+// Room for packed matrices, kept from call to call.
+struct Packed {
+  std::vector<float> a, b;
+  void reserve(size_t size) {
+    if (a.size() < size) a.resize(size), b.resize(size);
+  }
+};
 // gain (items, items) += <item i of a, item j of b> over the selection. The bits do not depend on threads.
 void add_products(const Walk& walk, const Selection& selection, const float* a, const float* b,
-                  std::vector<float>& gain);
+                  std::vector<float>& gain, Packed& packed);
 // The same from packed matrices (rows, items).
 void add_packed_products(int64_t items, int64_t rows, const float* a, const float* b,
                          std::vector<float>& gain);

@@ -1,6 +1,7 @@
 #include "align/weight_matching.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -13,9 +14,13 @@ namespace dws::align {
 namespace {
 
 double dot(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += double{a[i]} * b[i];
-  return sum;
+  // Several sums, that one addition need not wait for the one before.
+  std::array<double, 8> sums{};
+  size_t i = 0;
+  for (; i + sums.size() <= a.size(); i += sums.size())
+    for (size_t k = 0; k < sums.size(); ++k) sums[k] += double{a[i + k]} * b[i + k];
+  for (size_t k = 0; i < a.size(); ++i, ++k) sums[k] += double{a[i]} * b[i];
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
 // A rise below this share of |A| |B| is rounding and no progress.
@@ -30,15 +35,27 @@ WeightMatcher::WeightMatcher(symmetry::Layout layout, std::span<const float> ref
       options_(options),
       reference_norm_(std::sqrt(dot(reference, reference))),
       identity_(signed_identity(layout_)),
-      step_(identity_),
+      all_known_(layout_.groups.size(), true),
+      neighbours_(layout_.groups.size()),
       trial_(reference.size()) {
+  for (const symmetry::TensorAxes& tensor : layout_.tensors)
+    for (size_t a = 0; a < tensor.axis_group.size(); ++a)
+      for (size_t b = 0; b < tensor.axis_group.size(); ++b)
+        if (a != b && tensor.axis_group[a] != symmetry::kFree && tensor.axis_group[b] != symmetry::kFree)
+          neighbours_[static_cast<size_t>(tensor.axis_group[a])].push_back(
+              static_cast<size_t>(tensor.axis_group[b]));
   if (static_cast<int64_t>(reference.size()) != layout_.param_count())
     throw Error(ErrorKind::mismatch, text("a reference of {} parameters for a layout of {}", reference.size(),
                                           layout_.param_count()));
 }
 
 WeightMatcher::Walk WeightMatcher::from(std::span<const float> network) const {
-  return {identity_, {network.begin(), network.end()}, {dot(reference_, network)}};
+  const size_t groups = layout_.groups.size();
+  return {.element = identity_,
+          .current = {network.begin(), network.end()},
+          .objective = {dot(reference_, network)},
+          .dirty = std::vector<uint8_t>(groups, 1),
+          .dual = std::vector<std::vector<double>>(groups)};
 }
 
 // gain_[i, j] = <slice i of A, slice j of the network as it stands>, summed over all axes the group moves whose tensor
@@ -75,44 +92,81 @@ void WeightMatcher::gather_gains(size_t group, const std::vector<bool>& known,
   }
 }
 
-// The best step of one group for the gains as gathered, to step_. False when it is to stay.
-bool WeightMatcher::find_step(size_t group) {
-  step_ = identity_;
-  std::vector<int32_t>& order = step_.order.permutation[group];
-  std::vector<float>& sign = step_.sign[group];
+// The best step of one group for the gains as gathered, to order_ and sign_. False when it is to stay.
+bool WeightMatcher::find_step(size_t group, Walk& walk) {
+  const auto n = static_cast<size_t>(layout_.groups[group].size);
   // The better sign of a pair is that of its product, so the pair is worth the product's magnitude.
   std::span<const float> worth = gain_;
   if (options_.signs) {
     magnitude_.resize(gain_.size());
-    std::transform(gain_.begin(), gain_.end(), magnitude_.begin(), [](float g) { return std::abs(g); });
+    for (size_t k = 0; k < gain_.size(); ++k) magnitude_[k] = std::abs(gain_[k]);
     worth = magnitude_;
   }
-  order = solver_.solve(layout_.groups[group].size, worth).column;
+  std::vector<double>& dual = walk.dual[group];
+  const WarmStart warm{dual, identity_.order.permutation[group]};
+  const Assignment& best = solver_.solve(static_cast<int64_t>(n), worth, dual.empty() ? nullptr : &warm);
+  order_ = best.column;
+  sign_.assign(n, 1.f);
+  dual.resize(n);
   bool moves = false;
-  for (size_t i = 0; i < order.size(); ++i) {
-    const auto j = static_cast<size_t>(order[i]);
-    if (options_.signs && gain_[i * order.size() + j] < 0) sign[i] = -1.f;
-    moves = moves || i != j || sign[i] < 0;
+  for (size_t i = 0; i < n; ++i) {
+    const auto j = static_cast<size_t>(order_[i]);
+    dual[i] = best.column_dual[j];  // where the step will have put that neuron
+    if (options_.signs && gain_[i * n + j] < 0) sign_[i] = -1.f;
+    moves = moves || i != j || sign_[i] < 0;
   }
-  return moves;
+  return moves;  // a step not taken leaves the duals in another order: a start need not be good
 }
 
-// trial_ holds the network after step_.
-void WeightMatcher::take_step(Walk& walk, double objective) {
+// The step of one group on a network.
+void WeightMatcher::act_one(size_t group, std::span<float> network) {
+  float* numbers = network.data();
+  for (const symmetry::TensorAxes& tensor : layout_.tensors) {
+    const auto size = static_cast<size_t>(tensor.size());
+    size_t inner = size;
+    for (size_t axis = 0; axis < tensor.dims.size(); ++axis) {
+      const auto n = static_cast<size_t>(tensor.dims[axis]);
+      inner /= n;
+      if (tensor.axis_group[axis] != static_cast<int>(group)) continue;
+      columns_.assign(numbers, numbers + size);
+      float* to = numbers;
+      for (size_t o = 0; o < size; o += n * inner)
+        for (size_t i = 0; i < n; ++i) {
+          const float* old = columns_.data() + o + static_cast<size_t>(order_[i]) * inner;
+          for (size_t k = 0; k < inner; ++k) *to++ = sign_[i] * old[k];
+        }
+    }
+    numbers += size;
+  }
+}
+
+// trial_ holds the network after the step.
+void WeightMatcher::take_step(size_t group, Walk& walk, double objective) {
   std::swap(walk.current, trial_);
-  walk.element = compose(step_, walk.element);
+  old_order_ = walk.element.order.permutation[group];
+  old_sign_ = walk.element.sign[group];
+  for (size_t i = 0; i < order_.size(); ++i) {
+    const auto j = static_cast<size_t>(order_[i]);
+    walk.element.order.permutation[group][i] = old_order_[j];
+    walk.element.sign[group][i] = sign_[i] * old_sign_[j];
+  }
   walk.objective.back() = objective;
+  for (const size_t other : neighbours_[group]) walk.dirty[other] = 1;
 }
 
 // Moves one group with the others held, when the true objective rises by it: rounding, or a group on two axes of one
-// tensor (where the gains are a linearisation), cannot make it fall.
+// tensor (where the gains are a linearisation), cannot make it fall. A group whose neighbours have not moved since is
+// best as it is.
 bool WeightMatcher::improve(size_t group, Walk& walk) {
-  gather_gains(group, std::vector<bool>(layout_.groups.size(), true), walk.current);
-  if (!find_step(group)) return false;
-  act(layout_, step_, walk.current.data(), trial_.data());
+  if (!walk.dirty[group]) return false;
+  walk.dirty[group] = 0;
+  gather_gains(group, all_known_, walk.current);
+  if (!find_step(group, walk)) return false;
+  trial_ = walk.current;
+  act_one(group, trial_);
   const double objective = dot(reference_, trial_);
   if (!(objective > walk.objective.back() + kRise * scale_)) return false;
-  take_step(walk, objective);
+  take_step(group, walk, objective);
   return true;
 }
 
@@ -123,9 +177,10 @@ void WeightMatcher::place_all(Walk& walk) {
   for (size_t group = 0; group < known.size(); ++group) {
     gather_gains(group, known, walk.current);
     known[group] = true;
-    if (!find_step(group)) continue;
-    act(layout_, step_, walk.current.data(), trial_.data());
-    take_step(walk, dot(reference_, trial_));
+    if (!find_step(group, walk)) continue;
+    trial_ = walk.current;
+    act_one(group, trial_);
+    take_step(group, walk, dot(reference_, trial_));
   }
 }
 

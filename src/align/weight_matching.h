@@ -49,11 +49,16 @@ class WeightMatcher {
     SignedElement element;
     std::vector<float> current;
     std::vector<double> objective;
+    // Of each group: whether its gains may have changed since it was found to be best as it is, and the column duals
+    // of its last assignment, in the order of its neurons now.
+    std::vector<uint8_t> dirty;
+    std::vector<std::vector<double>> dual;
   };
   Walk from(std::span<const float> network) const;
   void gather_gains(size_t group, const std::vector<bool>& known, std::span<const float> current);
-  bool find_step(size_t group);
-  void take_step(Walk& walk, double objective);
+  bool find_step(size_t group, Walk& walk);
+  void act_one(size_t group, std::span<float> network);
+  void take_step(size_t group, Walk& walk, double objective);
   bool improve(size_t group, Walk& walk);
   void place_all(Walk& walk);
   void descend(Walk& walk, Rng rng);
@@ -63,7 +68,11 @@ class WeightMatcher {
   MatchOptions options_;
   double reference_norm_ = 0, scale_ = 0;  // scale: |A| |B|, for what counts as a rise
   AssignmentSolver solver_;
-  SignedElement identity_, step_;  // a step moves one group only
+  SignedElement identity_;
+  std::vector<int32_t> order_, old_order_;  // the step of one group
+  std::vector<float> sign_, old_sign_;
+  std::vector<bool> all_known_;
+  std::vector<std::vector<size_t>> neighbours_;  // groups whose gains a step of this one changes
   std::vector<float> trial_, gain_, magnitude_, columns_;
 };
 

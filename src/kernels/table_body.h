@@ -2,6 +2,7 @@
 // table_fields.h, a *_body.h included here, and a line below.
 #pragma once
 
+#include "kernels/assignment_body.h"
 #include "kernels/bf16_kernels_body.h"
 #include "kernels/dropout_body.h"
 #include "kernels/elementwise_body.h"
@@ -53,6 +54,10 @@ static constexpr Table kTable = {
     .inr_loss = inr_loss,
     .inr_forward = inr_forward,
     .adam = adam,
+    .net_gains = net_gains,
+    .relax_row = relax_row,
+    .soften_row = soften_row,
+    .extremes = extremes,
     .fma_chains = fma_chains,
     .triad = triad,
     .read_all = read_all,

@@ -80,6 +80,13 @@ struct Table {
   void (*inr_forward)(const InrShape& shape, int64_t points, const float* x, float offset,
                       const float* packed, float* y, float* scratch) noexcept;
   void (*adam)(int64_t n, const AdamStep& step, const float* g, float* w, float* m, float* v) noexcept;
+  // assignment.h
+  double (*net_gains)(int64_t n, const float* gain, const double* price, double* net, double* group) noexcept;
+  int64_t (*relax_row)(int64_t n, const float* gain, const double* price, double base, int32_t row,
+                       const int32_t* owner, double* distance, int32_t* from) noexcept;
+  void (*soften_row)(int64_t n, const float* gain, const float* price, float sharpness, float* e,
+                     float* mass) noexcept;
+  void (*extremes)(int64_t n, const float* x, float* low, float* high) noexcept;
   // peak.h
   double (*fma_chains)(int64_t steps) noexcept;
   void (*triad)(int64_t n, float s, const float* b, const float* c, float* a) noexcept;

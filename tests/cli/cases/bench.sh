@@ -4,7 +4,7 @@ grep -q '"schema":"dws.bench/1"' bench.jsonl
 for name in machine.peak machine.peak.all_threads machine.memory machine.memory.all_threads matmul.forward \
   dws.forward.32 dws.training_step.64 dws.forward.64.layers5.batch512 dws.training_step.32.layers5.batch64 \
   dws.split.forward.32 dws.split.training_step.64 fit.one_thread fit.all_threads fit.split \
-  scale.fit scale.forward scale.training_step growth.width growth.depth symmetry.transformer open.2gb.inside open.2gb.external checkpoint.open checkpoint.symmetry; do
+  scale.fit scale.forward scale.training_step growth.width growth.depth symmetry.transformer open.2gb.inside open.2gb.external checkpoint.open checkpoint.symmetry align.mlp align.vgg16 align.resnet50; do
   grep -q "\"name\":\"$name\"" bench.jsonl || die "no case $name"
 done
 ! grep -qiE '"(gflops|[a-z_]*_per_second|share_of_peak)":(null|0[,}]|-)' bench.jsonl || die "$(cat bench.jsonl)"
@@ -33,6 +33,10 @@ for where in inside external; do
   grep "\"name\":\"open.2gb.$where\"" bench.jsonl | grep -q '"groups":1' || die "$(grep open bench.jsonl)"
   grep "\"name\":\"open.2gb.$where\"" bench.jsonl | grep -q '"resident_mib":[0-9]\{1,2\}[.,]' || die "$(grep open bench.jsonl)"
 done
+
+# Weight matching ends where the plain loop ends.
+grep '"name":"align.mlp"' bench.jsonl | sed 's/.*"objective":\([^,]*\),"plain_objective":\([^,]*\),.*/\1 \2/' |
+  awk '{ d = $1 - $2; exit !(d < 1e-4 * $1 && d > -1e-4 * $1) }' || die "$(grep align bench.jsonl)"
 
 # Scale starts at one thread, and the setting is what it was afterwards.
 "$dws" --threads 3 bench --seconds 0.01 --filter scale.forward --json | grep -q '"threads":\[1,2,3\]' || die "threads"

@@ -9,7 +9,9 @@
 #include <limits>
 #include <numeric>
 
+#include "core/parallel.h"
 #include "core/rng.h"
+#include "core/text.h"
 #include "testing.h"
 
 namespace dws::align {
@@ -114,25 +116,91 @@ TEST(Assignment, IsTheBestOfAllPermutations) {
 }
 
 // No assignment is worth more than a feasible pair of duals; this one is worth as much.
+void expect_proof(const Assignment& a, const Gains& gains, int64_t n, const std::string& what) {
+  expect_permutation(a, n, what);
+  const double tolerance = 1e-12 * double(n) * largest(gains);
+  double bound = 0, worst = -std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < size_t(n); ++i) {
+    bound += a.row_dual[i] + a.column_dual[i];
+    for (size_t j = 0; j < size_t(n); ++j)
+      worst = std::max(worst, gains[i * size_t(n) + j] - a.row_dual[i] - a.column_dual[j]);
+  }
+  EXPECT_LE(worst, tolerance) << what;
+  EXPECT_LE(std::abs(bound - a.objective), tolerance) << what;
+  EXPECT_EQ(a.objective, value(gains, a.column)) << what;
+}
+
 TEST(Assignment, ItsDualsProveIt) {
   AssignmentSolver solver;
   Rng rng(2);
   for (const Kind& kind : kinds())
-    for (const int64_t n : {1, 2, 31, 32, 33, 150, 331}) {
+    for (const int64_t n : {1, 2, 31, 32, 33, 150, 331, 500}) {
       const Gains gains = kind.make(n, rng);
-      const Assignment& a = solver.solve(n, gains);
-      expect_permutation(a, n, kind.name);
-      const double tolerance = 1e-12 * double(n) * largest(gains);
-      double bound = 0, worst = -std::numeric_limits<double>::infinity();
-      for (size_t i = 0; i < size_t(n); ++i) {
-        bound += a.row_dual[i] + a.column_dual[i];
-        for (size_t j = 0; j < size_t(n); ++j)
-          worst = std::max(worst, gains[i * size_t(n) + j] - a.row_dual[i] - a.column_dual[j]);
-      }
-      EXPECT_LE(worst, tolerance) << kind.name << " " << n;
-      EXPECT_LE(std::abs(bound - a.objective), tolerance) << kind.name << " " << n;
-      EXPECT_EQ(a.objective, value(gains, a.column)) << kind.name;
+      expect_proof(solver.solve(n, gains), gains, n, text("{} {}", kind.name, n));
     }
+}
+
+// Whatever the start is: its own end, the end of other gains, noise, numbers out of all proportion.
+TEST(Assignment, AnyStartEndsOptimal) {
+  AssignmentSolver solver;
+  Rng rng(4);
+  for (const Kind& kind : kinds())
+    for (const int64_t n : {1, 2, 31, 150, 400}) {
+      const Gains gains = kind.make(n, rng), other = kind.make(n, rng);
+      const Assignment& cold = solver.solve(n, gains);
+      const double best = cold.objective, tolerance = 1e-12 * double(n) * largest(gains);
+      const std::vector<int32_t> column = cold.column;
+      const auto check = [&](const WarmStart& start, const char* what) {
+        const std::string name = text("{} {} {}", kind.name, n, what);
+        const Assignment& a = solver.solve(n, gains, &start);
+        expect_proof(a, gains, n, name);
+        EXPECT_NEAR(a.objective, best, tolerance) << name;
+      };
+      const WarmStart own{cold.column_dual, cold.column};
+      check(own, "own");
+      EXPECT_EQ(solver.solve(n, gains, &own).column, column) << kind.name << " " << n;
+      const Assignment& end = solver.solve(n, other);
+      check({end.column_dual, end.column}, "other");
+      std::vector<double> dual(static_cast<size_t>(n));
+      for (double& d : dual) d = largest(gains) * rng.normal();
+      check({dual, {}}, "noise");
+      const std::vector<int32_t> nonsense(static_cast<size_t>(n), int32_t(n) + 5);
+      check({dual, nonsense}, "nonsense");
+      for (double& d : dual) d = 1e300 * rng.normal();
+      check({dual, {}}, "huge");
+      std::fill(dual.begin(), dual.end(), -1e300);
+      check({dual, column}, "far away");
+    }
+}
+
+TEST(Assignment, RefusesStartsThatDoNotFit) {
+  AssignmentSolver solver;
+  const Gains gains{1, 2, 3, 4};
+  const std::vector<double> odd{0, std::numeric_limits<double>::quiet_NaN()}, two{0, 0}, three{0, 0, 0};
+  const std::vector<int32_t> one{0};
+  for (const auto& [start, kind] : {std::pair{WarmStart{odd, {}}, ErrorKind::bad_value},
+                                    {WarmStart{three, {}}, ErrorKind::internal},
+                                    {WarmStart{two, one}, ErrorKind::internal}})
+    expect_error(kind, [&] { solver.solve(2, gains, &start); });
+}
+
+TEST(Assignment, TheSameBitsOnAnyNumberOfThreads) {
+  Rng rng(5);
+  const int before = threads();
+  for (const Kind& kind : kinds()) {
+    const int64_t n = 500;
+    const Gains gains = kind.make(n, rng);
+    std::vector<Assignment> results;
+    for (const int count : {1, 3}) {
+      set_threads(count);
+      AssignmentSolver solver;
+      results.push_back(solver.solve(n, gains));
+    }
+    EXPECT_EQ(results[0].column, results[1].column) << kind.name;
+    EXPECT_EQ(results[0].row_dual, results[1].row_dual) << kind.name;
+    EXPECT_EQ(results[0].column_dual, results[1].column_dual) << kind.name;
+  }
+  set_threads(before);
 }
 
 TEST(Assignment, TheSameGainsGiveTheSameColumnsWhateverWasSolvedBefore) {
