@@ -27,6 +27,7 @@ struct BenchCase {
 
 std::vector<BenchCase> bench_machine();
 std::vector<BenchCase> bench_matmul();
+std::vector<BenchCase> bench_engine();
 std::vector<BenchCase> bench_fit();
 std::vector<BenchCase> bench_augment();
 std::vector<BenchCase> bench_dws();

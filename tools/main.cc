@@ -131,6 +131,9 @@ void register_verbs(CLI::App& app, const Globals& globals, Run& run) {
   register_verify(app, globals, run);
   register_permute(app, globals, run);
   register_graph(app, globals, run);
+  register_eval(app, globals, run);
+  register_lmc(app, globals, run);
+  register_diff(app, globals, run);
   register_convert(app, globals, run);
   register_augment(app, globals, run);
   register_bench(app, globals, run);

@@ -67,6 +67,28 @@ void ask_zoo(const std::string& path, const Checkpoint& checkpoint, network::Cha
   if (info.activation == "siren") chain.omega = info.omega;
 }
 
+// What a file says of itself in its metadata "dws.network" (src/README.md): a recipe or the name of one, and an activation.
+void ask_network(const std::string& path, const Checkpoint& checkpoint, network::StoredSettings& settings) {
+  const std::string* said = checkpoint.files().front().meta("dws.network");
+  if (!said) return;
+  const std::string where = one_line(path) + ": dws.network";
+  const Json entry = Json::parse(*said, where);
+  if (const Json* recipe = entry.find("recipe"); recipe && settings.recipe.empty()) {
+    if (recipe->is_object()) {
+      settings.described = *recipe;
+    } else {
+      settings.recipe = recipe->as_string(where + ": recipe");
+      // A name, not a path: what a file says must not make this program read another.
+      if (settings.recipe.ends_with(".json"))
+        throw Error(ErrorKind::bad_schema,
+                    text("{}: the recipe '{}' is a file: expected the name of one that is built in", where,
+                         escaped(settings.recipe)));
+    }
+  }
+  if (const Json* activation = entry.find("activation"); activation && settings.chain.activation.empty())
+    settings.chain.activation = activation->as_string(where + ": activation");
+}
+
 Json read_config(const std::string& path) {
   Json config = Json::parse(read_text(path), path);
   if (!config.is_object())
@@ -90,12 +112,13 @@ void read_stored(const std::string& path, const NetworkOptions& options, Network
   }
   settings.chain.activation = options.activation;
   ask_zoo(path, *input.tensors, settings.chain);
+  ask_network(path, *input.tensors, settings);
   const std::string config = (std::filesystem::path(input.tensors->folder()) / "config.json").string();
   if (std::error_code none; std::filesystem::is_regular_file(config, none))
     settings.sizes.config = read_config(config);
-  if (!options.activation.empty()) {
+  if (!settings.chain.activation.empty()) {
     if (settings.sizes.config.is_null()) settings.sizes.config = Json::object();
-    settings.sizes.config.set("activation", options.activation);
+    settings.sizes.config.set("activation", settings.chain.activation);
   }
   network::RecipeResult result = network::from_tensors(stored(path, input.tensors), settings);
   input.assumed = std::move(result.assumed);

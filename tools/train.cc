@@ -1,5 +1,4 @@
-// dws train: networks and their labels in, a model that reads such networks out.
-#include <filesystem>
+// dws train: networks and their labels in, a model that reads such networks out; or pictures in, a network out.
 #include <memory>
 
 #include "command.h"
@@ -16,6 +15,7 @@
 #include "train/metrics_log.h"
 #include "train/split.h"
 #include "train/trainer.h"
+#include "train_network.h"
 #include "train_settings.h"
 
 namespace dws::tools {
@@ -25,14 +25,15 @@ struct Train {
   explicit Train(const Globals& g) : globals(g) {}
   const Globals& globals;
   TrainSettings settings;
+  NetworkTraining network;
   std::vector<std::string> data, val, test;
   std::string out, task = "classify", split, log, labels, precision;
   int64_t limit = 0, classes = 0;
   bool resume = false, force = false, json = false;
 
   int run();
+  int train_network();
   void check_task() const;
-  bool check_outputs() const;  // whether there is a checkpoint to go on from
   train::SplitSizes split_sizes() const;
   void print_result(const train::TrainResult& result, const std::optional<train::Tally>& test_tally,
                     const ModelFile& file, const Json& made_by) const;
@@ -102,20 +103,9 @@ void Train::check_task() const {
     if (task == name)
       throw Error(ErrorKind::usage, text("--task {}: this version trains classifiers", task),
                   "use --task classify");
-  const std::string near = nearest(task, {"classify"});
+  const std::string near = nearest(task, {"classify", "network"});
   throw Error(ErrorKind::usage, text("unknown task '{}'", escaped(task)),
-              near.empty() ? "use --task classify" : text("did you mean '{}'?", near));
-}
-
-bool Train::check_outputs() const {
-  require_writable(out, force);
-  const bool unfinished = std::filesystem::exists(checkpoint());
-  if (unfinished && !resume && !force)
-    throw Error(ErrorKind::exists, text("{}: the checkpoint of an unfinished run is there", checkpoint()),
-                "continue it with --resume, or start over with --force");
-  if (resume && !unfinished)
-    log_info(text("{}: no checkpoint to resume: starting from the beginning", checkpoint()));
-  return resume && unfinished;
+              near.empty() ? "use --task classify or network" : text("did you mean '{}'?", near));
 }
 
 train::SplitSizes Train::split_sizes() const {
@@ -134,12 +124,34 @@ train::SplitSizes Train::split_sizes() const {
   return {};
 }
 
+int Train::train_network() {
+  if (!val.empty() || !split.empty())
+    throw Error(ErrorKind::usage, text("{} is not for --task network", val.empty() ? "--split" : "--val"),
+                "all of --data is trained on and the last epoch is kept; --test judges it");
+  use_precision(precision);
+  return network.run({.globals = globals,
+                      .settings = settings,
+                      .data = data,
+                      .test = test,
+                      .labels = labels,
+                      .out = out,
+                      .log = log,
+                      .limit = limit,
+                      .classes = classes,
+                      .resume = resume,
+                      .force = force,
+                      .json = json});
+}
+
 int Train::run() {
+  if (task == "network") return train_network();
   check_task();
+  if (network.any())
+    throw Error(ErrorKind::usage, "an option of --task network: --arch, --activation or --test-labels");
   use_precision(precision);
   settings.resolve();
   const train::SplitSizes sizes = split_sizes();
-  const bool goes_on = check_outputs();
+  const bool goes_on = check_train_outputs(out, resume, force);
   const train::TrainOptions& options = settings.training;
   const std::unique_ptr<Data> sets = load(*this, sizes, options.seed);
 
@@ -148,7 +160,7 @@ int Train::run() {
   file.classes = class_names(labels, sets->classes);
   file.model = make_model<float>(settings.model, file.zoo.arch, sets->classes, settings.options);
   file.model->init(options.seed);
-  file.normaliser = train::fit_normaliser(sets->train);
+  file.normaliser = train::fit_normaliser(sets->main, sets->train);
   std::vector<std::string> inputs = data;
   inputs.insert(inputs.end(), val.begin(), val.end());
   inputs.insert(inputs.end(), test.begin(), test.end());
@@ -170,8 +182,10 @@ int Train::run() {
   identity.set("options", file.model->config());
   identity.set("classes", sets->classes);
 
-  train::Trainer trainer(*file.model, file.normaliser, sets->train, sets->val, options, checkpoint(),
-                         identity);
+  train::Trainer trainer(*file.model, file.normaliser,
+                         std::make_unique<train::Reader>(sets->main, sets->train, file.normaliser,
+                                                         options.augmentation, options.mixup, options.seed),
+                         sets->train, sets->val, options, checkpoint(), identity);
   const int64_t done = goes_on ? trainer.resume() : 0;
   if (goes_on) log_info(text("{}: resuming after {} of {} epochs", checkpoint(), done, options.epochs));
   Json settings_of_run = identity;
@@ -189,7 +203,7 @@ int Train::run() {
     metrics.write(r.to_json());
     const std::string validation = r.val ? text(", validation {:.4f}", r.val->accuracy()) : std::string();
     log_info(text("epoch {}/{}: loss {:.4f}, accuracy {:.4f}{}, {:.0f} networks/s", r.epoch, options.epochs,
-                  r.train.mean_loss(), r.train.accuracy(), validation, r.networks_per_second));
+                  r.train.mean_loss(), r.train.accuracy(), validation, r.samples_per_second));
   });
   std::optional<train::Tally> test_tally;
   if (!sets->test.empty()) test_tally = train::Predictor(*file.model, file.normaliser).evaluate(sets->test);
@@ -213,7 +227,7 @@ int Train::run() {
   record.set("recipe", made_by);
   record.set("parameters", file.model->params().size());
   record.set("seconds", result.seconds);
-  record.set("networks_per_second", result.networks_per_second);
+  record.set("networks_per_second", result.samples_per_second);
   metrics.write(record);
   if (json) {
     print(record.dump());
@@ -231,7 +245,7 @@ void Train::print_result(const train::TrainResult& result, const std::optional<t
     line += text(", test accuracy {:.4f} ({} networks)", test_tally->accuracy(), test_tally->count);
   if (result.val) line += text(", validation {:.4f} at epoch {}", result.val->accuracy(), result.epoch);
   line += text(", training {:.4f}, {:.1f} s, {:.0f} networks/s", result.train.accuracy(), result.seconds,
-               result.networks_per_second);
+               result.samples_per_second);
   print(line);
 }
 
@@ -239,25 +253,34 @@ void Train::print_result(const train::TrainResult& result, const std::optional<t
 
 void register_train(CLI::App& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Train>(globals);
-  CLI::App* verb = app.add_subcommand("train", "train a model that reads networks");
+  CLI::App* verb =
+      app.add_subcommand("train", "train a model that reads networks, or a network that reads pictures");
   verb->footer(
-      "Example:\n  dws train --data zoo.safetensors -o model.safetensors --epochs 40 --log metrics.jsonl");
+      "Example:\n  dws train --data zoo.safetensors -o model.safetensors --epochs 40 --log metrics.jsonl\n  "
+      "dws train --task network --arch mlp:512,512,512 --data "
+      "train-images-idx3-ubyte --test t10k-images-idx3-ubyte -o net.safetensors");
   Train& t = *command;
-  verb->add_option("--data", t.data, "zoo of labelled networks; may be repeated")
+  verb->add_option("--data", t.data, "zoo of labelled networks, or pictures; may be repeated")
       ->required()
       ->allow_extra_args(false);
   verb->add_option("-o,--output", t.out, "the model file to write")->required();
-  verb->add_option("--task", t.task, "what to learn: classify");
+  verb->add_option("--task", t.task,
+                   "what to learn: classify (networks), network (to classify pictures) [classify]");
   verb->add_option("--split", t.split,
                    "TRAIN,VAL,TEST parts of --data, fractions or numbers; by image [0.8,0.1,0.1]");
   verb->add_option("--val", t.val, "validate on this zoo instead of a part of --data")
       ->allow_extra_args(false);
-  verb->add_option("--test", t.test, "test on this zoo instead of a part of --data")->allow_extra_args(false);
-  verb->add_option("--limit", t.limit, "use the first N networks of --data")->check(CLI::NonNegativeNumber);
+  verb->add_option("--test", t.test, "test on this zoo instead of a part of --data, or on these pictures")
+      ->allow_extra_args(false);
+  verb->add_option("--limit", t.limit, "use the first N networks or pictures of --data")
+      ->check(CLI::NonNegativeNumber);
   verb->add_option("--classes", t.classes, "number of classes [largest label + 1]")
       ->check(CLI::NonNegativeNumber);
-  verb->add_option("--labels", t.labels, "file with the names of the classes, one a line");
+  verb->add_option("--labels", t.labels,
+                   "file with the names of the classes, one a line; of --task network: the label file of "
+                   "--data [in it or beside it]");
   t.settings.add_options(*verb);
+  t.network.add_options(*verb);
   add_precision(*verb, t.precision);
   verb->add_option("--log", t.log, "write metrics to this file, a JSON line an epoch");
   verb->add_flag("--resume", t.resume, "go on from the checkpoint of a run that was stopped");

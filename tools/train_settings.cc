@@ -1,7 +1,11 @@
 #include "train_settings.h"
 
+#include <filesystem>
+#include <utility>
+
 #include "core/error.h"
 #include "core/file.h"
+#include "core/log.h"
 #include "core/text.h"
 
 namespace dws::tools {
@@ -19,11 +23,12 @@ struct Setting {
 using O = train::TrainOptions;
 using S = std::string;
 const Setting kSettings[] = {
-    {"epochs", Kind::integer, "passes over the training networks [30]",
+    {"epochs", Kind::integer, "passes over the training data [30]",
      [](O& o, const Json& v, const S& n) { o.epochs = v.as_int(n); }},
-    {"batch", Kind::integer, "networks a step [128]",
+    {"batch", Kind::integer, "samples a step [128]",
      [](O& o, const Json& v, const S& n) { o.batch = v.as_int(n); }},
-    {"shards", Kind::integer, "pieces of a batch that are worked on at once; part of the result [16]",
+    {"shards", Kind::integer,
+     "pieces of a batch that are worked on at once; part of the result [16, of --task network 4]",
      [](O& o, const Json& v, const S& n) { o.shards = v.as_int(n); }},
     {"lr", Kind::number, "highest learning rate [0.002]",
      [](O& o, const Json& v, const S& n) { o.lr = v.as_double(n); }},
@@ -33,6 +38,10 @@ const Setting kSettings[] = {
      [](O& o, const Json& v, const S& n) { o.warmup = v.as_double(n); }},
     {"weight_decay", Kind::number, "of weights, not of biases and norms [0.0005]",
      [](O& o, const Json& v, const S& n) { o.adamw.weight_decay = v.as_double(n); }},
+    {"optimizer", Kind::word, "adamw, or sgd with Nesterov's momentum [adamw]",
+     [](O& o, const Json& v, const S& n) { o.optimizer = train::parse_optimizer(v.as_string(n)); }},
+    {"momentum", Kind::number, "of sgd [0.9]",
+     [](O& o, const Json& v, const S& n) { o.momentum = v.as_double(n); }},
     {"clip", Kind::number, "largest norm of a gradient, 0 none [1]",
      [](O& o, const Json& v, const S& n) { o.clip = v.as_double(n); }},
     {"ema", Kind::number, "decay of the running average of parameters, 0 none [0]",
@@ -41,7 +50,8 @@ const Setting kSettings[] = {
      [](O& o, const Json& v, const S& n) { o.label_smoothing = v.as_double(n); }},
     {"augment", Kind::word,
      "changes each network anew in each epoch: a list of permute, sign, phase, scale=S, noise=S, dropout=P, "
-     "rotate=DEGREES, translate=T, zoom=Z, reflect; see dws augment --help [none]",
+     "rotate=DEGREES, translate=T, zoom=Z, reflect; see dws augment --help; of pictures: flip, crop=PIXELS "
+     "[none]",
      [](O& o, const Json& v, const S& n) {
        o.augmentation = weights::parse_augmentation(v.as_string(n), n);
      }},
@@ -138,6 +148,39 @@ void TrainSettings::read_file() {
       unknown_key(config_file, key, {"model", "options", "train"});
     }
   }
+}
+
+std::string TrainSettings::take(const std::string& key) {
+  for (auto* words : {&words_, &shortcuts_})
+    if (const auto at = words->find(key); at != words->end() && !at->second.empty())
+      return std::exchange(at->second, {});
+  return {};
+}
+
+void TrainSettings::require_no_model(const char* task) const {
+  const auto refuse = [&](const std::string& option) {
+    throw Error(ErrorKind::usage, text("{} is for models that read networks, not for {}", option, task),
+                "--arch, --norm and --activation say what is trained");
+  };
+  if (!model_flag_.empty()) refuse("--model");
+  if (!config_file.empty()) refuse("--config");
+  if (!assignments_.empty()) refuse("--set");
+  for (const auto& [key, word] : shortcuts_)
+    if (!word.empty()) refuse(flag_of(key));
+  for (const char* key : {"mixup", "alpha"})
+    if (const auto at = words_.find(key); at != words_.end() && !at->second.empty()) refuse(flag_of(key));
+}
+
+bool check_train_outputs(const std::string& out, bool resume, bool force) {
+  require_writable(out, force);
+  const std::string checkpoint = out + ".ckpt";
+  const bool unfinished = std::filesystem::exists(checkpoint);
+  if (unfinished && !resume && !force)
+    throw Error(ErrorKind::exists, text("{}: the checkpoint of an unfinished run is there", checkpoint),
+                "continue it with --resume, or start over with --force");
+  if (resume && !unfinished)
+    log_info(text("{}: no checkpoint to resume: starting from the beginning", checkpoint));
+  return resume && unfinished;
 }
 
 void TrainSettings::resolve() {

@@ -18,6 +18,10 @@ class TrainSettings {
   void add_options(CLI::App& app);
   // After parsing. Throws Error{usage}.
   void resolve();
+  // What was given for an option of the command line, which then counts as not given; "" for nothing.
+  std::string take(const std::string& key);
+  // Throws Error{usage} when an option that describes a model of networks, or a file of options, was given.
+  void require_no_model(const char* task) const;
 
   std::string model = "dws";
   Json options = Json::object();  // of the model; the registry checks them
@@ -31,5 +35,9 @@ class TrainSettings {
   std::vector<std::string> assignments_;
   std::string model_flag_;
 };
+
+// Whether there is a checkpoint of `out` to go on from. Throws Error{exists} where something is in the way that neither
+// `resume` nor `force` allows for.
+bool check_train_outputs(const std::string& out, bool resume, bool force);
 
 }  // namespace dws::tools

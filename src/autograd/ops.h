@@ -37,9 +37,33 @@ template <class T>
 Var<T> scale(Var<T> a, T factor);
 template <class T>
 Var<T> relu(Var<T> a);
+template <class T>
+Var<T> tanh(Var<T> a);
+// GELU in its tanh form (kernels/activation.h).
+template <class T>
+Var<T> gelu(Var<T> a);
 // Softmax over the last axis.
 template <class T>
 Var<T> softmax(Var<T> a);
+
+// --- pictures (ops_picture.cc) -----------------------------------------------------------------------------
+// Channels last, so that linear maps and norms of the last axis serve pictures too. The same in both directions,
+// at all four sides.
+struct Window {
+  int64_t stride = 1, padding = 0, dilation = 1;
+};
+// x (N, H, W, C), w (KH, KW, C, F) [, bias (F)]: (N, OH, OW, F), OH = (H + 2 padding - dilation (KH - 1) - 1) /
+// stride + 1.
+template <class T>
+Var<T> conv2d(Var<T> x, Var<T> w, const Window& window = {});
+template <class T>
+Var<T> conv2d(Var<T> x, Var<T> w, Var<T> bias, const Window& window = {});
+// Over windows of `kernel` x `kernel`: x (N, H, W, C) to (N, OH, OW, C). max sends its gradient to the first largest
+// element; mean is over the elements without pads. The mean over all places: reduce().
+template <class T>
+Var<T> max_pool2d(Var<T> x, int64_t kernel, const Window& window);
+template <class T>
+Var<T> mean_pool2d(Var<T> x, int64_t kernel, const Window& window);
 
 // --- dropout (ops_dropout.cc) ------------------------------------------------------------------------------
 // a (B, ..., C): keeps each channel of each network, at all positions alike, with probability 1 - p and

@@ -1,6 +1,7 @@
 // Elementwise ops and softmax.
 #include "autograd/op_support.h"
 #include "autograd/ops.h"
+#include "kernels/activation.h"
 
 namespace dws::ops {
 namespace {
@@ -36,6 +37,26 @@ class Relu final : public Primitive<T> {
   void vjp(const VjpArgs<T>& a) const override {
     const View<const T>& dy = a.cotangents[0];
     kernels::relu_backward(dy.size(), a.outputs[0].data, dy.data, a.grads[0].data, a.grads[0].accumulate);
+  }
+};
+
+template <class T>
+class Tanh final : public Primitive<T> {
+ public:
+  std::string_view name() const noexcept override { return "tanh"; }
+  void vjp(const VjpArgs<T>& a) const override {
+    const View<const T>& dy = a.cotangents[0];
+    kernels::tanh_backward(dy.size(), a.outputs[0].data, dy.data, a.grads[0].data, a.grads[0].accumulate);
+  }
+};
+
+template <class T>
+class Gelu final : public Primitive<T> {
+ public:
+  std::string_view name() const noexcept override { return "gelu"; }
+  void vjp(const VjpArgs<T>& a) const override {
+    const View<const T>& dy = a.cotangents[0];
+    kernels::gelu_backward(dy.size(), a.inputs[0].data, dy.data, a.grads[0].data, a.grads[0].accumulate);
   }
 };
 
@@ -86,6 +107,24 @@ Var<T> relu(Var<T> a) {
 }
 
 template <class T>
+Var<T> tanh(Var<T> a) {
+  const Var<T> inputs[] = {a};
+  Tape<T>& tape = tape_of<T>("tanh", inputs);
+  const View<T> y = tape.allocate(a.shape());
+  kernels::tanh(y.size(), a.data(), y.data);
+  return tape.record(inputs, y, rule_for<Tanh<T>, T>(tape, inputs));
+}
+
+template <class T>
+Var<T> gelu(Var<T> a) {
+  const Var<T> inputs[] = {a};
+  Tape<T>& tape = tape_of<T>("gelu", inputs);
+  const View<T> y = tape.allocate(a.shape());
+  kernels::gelu(y.size(), a.data(), y.data);
+  return tape.record(inputs, y, rule_for<Gelu<T>, T>(tape, inputs));
+}
+
+template <class T>
 Var<T> softmax(Var<T> a) {
   const Var<T> inputs[] = {a};
   Tape<T>& tape = tape_of<T>("softmax", inputs);
@@ -99,6 +138,8 @@ Var<T> softmax(Var<T> a) {
   template Var<T> add(Var<T>, Var<T>); \
   template Var<T> scale(Var<T>, T);    \
   template Var<T> relu(Var<T>);        \
+  template Var<T> tanh(Var<T>);        \
+  template Var<T> gelu(Var<T>);        \
   template Var<T> softmax(Var<T>);
 DWS_INSTANTIATE(float)
 DWS_INSTANTIATE(double)

@@ -2,8 +2,10 @@
 // table_fields.h, a *_body.h included here, and a line below.
 #pragma once
 
+#include "kernels/activation_body.h"
 #include "kernels/assignment_body.h"
 #include "kernels/bf16_kernels_body.h"
+#include "kernels/conv_body.h"
 #include "kernels/dropout_body.h"
 #include "kernels/elementwise_body.h"
 #include "kernels/fused_matrix_body.h"
@@ -11,10 +13,12 @@
 #include "kernels/norm_body.h"
 #include "kernels/optimizer_body.h"
 #include "kernels/peak_body.h"
+#include "kernels/pool_body.h"
 #include "kernels/reduce_body.h"
 #include "kernels/simd.h"
 #include "kernels/sincos_body.h"
 #include "kernels/siren_body.h"
+#include "kernels/special_body.h"
 #include "kernels/table_fields.h"
 
 namespace dws::kernels::DWS_ISA {
@@ -34,6 +38,13 @@ static constexpr Table kTable = {
     .matrix_update = matrix_update,
     .matrix_update_sums = matrix_update_sums,
     .transpose = transpose,
+    .columns_nchw = columns_nchw,
+    .columns_nhwc = columns_nhwc,
+    .add_columns_nhwc = add_columns_nhwc,
+    .max_pool2d = max_pool2d,
+    .max_pool2d_backward = max_pool2d_backward,
+    .mean_pool2d = mean_pool2d,
+    .mean_pool2d_backward = mean_pool2d_backward,
     .reduce = reduce,
     .reduce_backward = reduce_backward,
     .pool_matrix = pool_matrix,
@@ -51,6 +62,9 @@ static constexpr Table kTable = {
     .sum_squares = sum_squares,
     .sincos = sincos,
     .tanh = tanh,
+    .tanh_backward = tanh_backward,
+    .gelu = gelu,
+    .gelu_backward = gelu_backward,
     .inr_loss = inr_loss,
     .inr_forward = inr_forward,
     .adam = adam,
@@ -61,6 +75,10 @@ static constexpr Table kTable = {
     .fma_chains = fma_chains,
     .triad = triad,
     .read_all = read_all,
+    .exp = exp,
+    .sigmoid = sigmoid,
+    .erf = erf,
+    .gelu_erf = gelu_erf,
 };
 
 }  // namespace dws::kernels::DWS_ISA

@@ -5,8 +5,10 @@
 #include <cstdint>
 
 #include "kernels/bf16.h"
+#include "kernels/conv.h"
 #include "kernels/fused_matrix.h"
 #include "kernels/optimizer.h"
+#include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/siren.h"
 #include "kernels/table.h"
@@ -36,6 +38,20 @@ struct Table {
   void (*matrix_update_sums)(int64_t R, int64_t C, int64_t G, const float* dy, float* drow, bool add_row,
                              float* dcol, bool add_col) noexcept;
   void (*transpose)(int64_t rows, int64_t cols, const float* in, float* out) noexcept;
+  // conv.h: the columns of its products
+  void (*columns_nchw)(const Conv2d& c, int64_t channels, const float* x, int64_t row, int64_t rows,
+                       float* cols, int64_t ld) noexcept;
+  void (*columns_nhwc)(const Conv2d& c, const float* x, int64_t first, int64_t count, float* cols) noexcept;
+  void (*add_columns_nhwc)(const Conv2d& c, const float* cols, int64_t first, int64_t count,
+                           float* x) noexcept;
+  // pool.h
+  void (*max_pool2d)(const Pool2d& p, int64_t outer, int64_t inner, const float* x, float* y,
+                     int32_t* index) noexcept;
+  void (*max_pool2d_backward)(const Pool2d& p, int64_t outer, int64_t inner, const float* dy,
+                              const int32_t* index, float* dx, bool accumulate) noexcept;
+  void (*mean_pool2d)(const Pool2d& p, int64_t outer, int64_t inner, const float* x, float* y) noexcept;
+  void (*mean_pool2d_backward)(const Pool2d& p, int64_t outer, int64_t inner, const float* dy, float* dx,
+                               bool accumulate) noexcept;
   // reduce.h
   void (*reduce)(int64_t outer, int64_t N, int64_t inner, Reduce kind, const float* x, float* y,
                  int32_t* index) noexcept;
@@ -74,6 +90,10 @@ struct Table {
   // sincos.h
   void (*sincos)(int64_t n, const float* x, float* s, float* c) noexcept;
   void (*tanh)(int64_t n, const float* x, float* y) noexcept;
+  // activation.h
+  void (*tanh_backward)(int64_t n, const float* y, const float* dy, float* dx, bool accumulate) noexcept;
+  void (*gelu)(int64_t n, const float* x, float* y) noexcept;
+  void (*gelu_backward)(int64_t n, const float* x, const float* dy, float* dx, bool accumulate) noexcept;
   // siren.h
   double (*inr_loss)(const InrShape& shape, int64_t points, const float* x, const float* target, float offset,
                      const float* packed, float* gradient, float* scratch) noexcept;
@@ -91,6 +111,11 @@ struct Table {
   double (*fma_chains)(int64_t steps) noexcept;
   void (*triad)(int64_t n, float s, const float* b, const float* c, float* a) noexcept;
   float (*read_all)(int64_t n, const float* a) noexcept;
+  // special.h
+  void (*exp)(int64_t n, const float* x, float* y) noexcept;
+  void (*sigmoid)(int64_t n, float alpha, const float* x, float* y) noexcept;
+  void (*erf)(int64_t n, const float* x, float* y) noexcept;
+  void (*gelu_erf)(int64_t n, const float* x, float* y) noexcept;
 };
 
 // Each defined by its own table_*.cc; all but the first exist on x86-64 alone.

@@ -28,6 +28,8 @@ RecipeResult by_name(StoredTensors tensors, const StoredSettings& settings) {
 
 RecipeResult from_tensors(StoredTensors tensors, const StoredSettings& settings) {
   if (!settings.recipe.empty()) return by_name(std::move(tensors), settings);
+  if (!settings.described.is_null())
+    return from_recipe(settings.described, "inside the file", std::move(tensors), settings.sizes);
   for (const auto& [name, json] : builtin_recipes()) {
     const Json recipe = builtin(name, json);
     const Json* asked = recipe.find("explicit");

@@ -10,6 +10,7 @@ namespace dws::network {
 
 struct StoredSettings {
   std::string recipe;  // the name of one that is built in, or of a file *.json; "" to look for one
+  Json described{};    // a recipe that the file brings along; where `recipe` is empty
   RecipeSettings sizes{};
   ChainSettings chain{};
 };

@@ -33,8 +33,7 @@ BatchNorm<T>::BatchNorm(ParamSet<T>& params, const std::string& name, int64_t se
       var_(params.add_buffer(name + ".var", Shape{sets}, T(1))) {}
 
 template <class T>
-Var<T> BatchNorm<T>::forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x, T* batch_stats,
-                             double dropout) const {
+ops::BatchNormState<T> BatchNorm<T>::state(const ParamSet<T>& params, T* batch_stats) const {
   ops::BatchNormState<T> state;
   state.channel_of = channel_of_;
   state.mean = params.buffer(mean_).data;
@@ -43,7 +42,20 @@ Var<T> BatchNorm<T>::forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x,
     state.batch_mean = batch_stats + params.buffer_info(mean_).offset;
     state.batch_var = batch_stats + params.buffer_info(var_).offset;
   }
-  return ops::norm_relu_dropout(x, tape.param(params, gamma_), tape.param(params, beta_), state, dropout);
+  return state;
+}
+
+template <class T>
+Var<T> BatchNorm<T>::forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x, T* batch_stats,
+                             double dropout) const {
+  return ops::norm_relu_dropout(x, tape.param(params, gamma_), tape.param(params, beta_),
+                                state(params, batch_stats), dropout);
+}
+
+template <class T>
+Var<T> BatchNorm<T>::normalise(Tape<T>& tape, const ParamSet<T>& params, Var<T> x, T* batch_stats) const {
+  return ops::batch_norm(x, tape.param(params, gamma_), tape.param(params, beta_),
+                         state(params, batch_stats));
 }
 
 template <class T>

@@ -20,7 +20,9 @@ class BatchNorm {
   BatchNorm() = default;
   // channel_of[c]: the set of column c (see ops::BatchNormState).
   BatchNorm(ParamSet<T>& params, const std::string& name, int64_t sets, std::vector<int> channel_of);
+  // Norm, ReLU and dropout in one; the norm alone.
   Var<T> forward(Tape<T>& tape, const ParamSet<T>& params, Var<T> x, T* batch_stats, double dropout) const;
+  Var<T> normalise(Tape<T>& tape, const ParamSet<T>& params, Var<T> x, T* batch_stats) const;
   void init(ParamSet<T>& params) const;
   const std::vector<int>& channel_of() const noexcept { return channel_of_; }
   int gamma() const noexcept { return gamma_; }
@@ -29,6 +31,7 @@ class BatchNorm {
   int var() const noexcept { return var_; }
 
  private:
+  ops::BatchNormState<T> state(const ParamSet<T>& params, T* batch_stats) const;
   std::vector<int> channel_of_;
   int gamma_ = -1, beta_ = -1, mean_ = -1, var_ = -1;
 };

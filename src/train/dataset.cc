@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <numeric>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -181,26 +180,20 @@ int64_t Dataset::require_labels(int64_t classes) const {
   return largest + 1;
 }
 
-Part Part::all(const Dataset& data) {
-  Part part{&data, std::vector<int64_t>(static_cast<size_t>(data.size()))};
-  std::iota(part.samples.begin(), part.samples.end(), int64_t{0});
-  return part;
-}
-
-weights::Normaliser fit_normaliser(const Part& part) {
+weights::Normaliser fit_normaliser(const Dataset& data, const Part& part) {
   constexpr int64_t kEnough = 10000;
-  const symmetry::Layout layout = symmetry::mlp_layout(part.data->info().arch.dims);
-  const int64_t count = std::min(part.size(), kEnough), block = part.data->block();
+  const symmetry::Layout layout = symmetry::mlp_layout(data.info().arch.dims);
+  const int64_t count = std::min(part.size(), kEnough), block = data.block();
   const auto sample = [&](int64_t i) { return part.samples[static_cast<size_t>(i)]; };
   return weights::fit_normaliser(layout, count, [&](int64_t i, std::span<float> out) {
-    part.data->read(sample(i), out);
-    if ((i + 1) % block == 0 || i + 1 == count) part.data->release(sample(i / block * block), sample(i) + 1);
+    data.read(sample(i), out);
+    if ((i + 1) % block == 0 || i + 1 == count) data.release(sample(i / block * block), sample(i) + 1);
   });
 }
 
-Reader::Reader(const Part& part, const weights::Normaliser& normaliser,
+Reader::Reader(const Dataset& data, const Part& part, const weights::Normaliser& normaliser,
                const weights::Augmentation& augmentation, const weights::Mixup& mixup, uint64_t seed)
-    : data_(*part.data),
+    : data_(data),
       normaliser_(normaliser),
       augmenter_(data_.info(), augmentation, mixup, seed, data_.path()),
       mixes_(mixup.on()) {

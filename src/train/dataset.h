@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "format/zoo.h"
+#include "train/source.h"
 #include "weights/augment.h"
 #include "weights/normalise.h"
 
 namespace dws::train {
 
-class Dataset {
+class Dataset final : public Source {
  public:
   // Opens and joins the zoos of `paths`; at most the first `limit` networks of all together (0: all). Throws
   // Error{mismatch} for different networks, Error{empty} when there is none.
@@ -22,13 +23,14 @@ class Dataset {
 
   const ZooInfo& info() const noexcept { return zoos_.front().info(); }
   const std::string& path() const noexcept { return zoos_.front().path(); }
-  int64_t size() const noexcept { return size_; }
-  std::span<const int32_t> labels() const noexcept { return labels_; }  // -1 where unknown
+  const char* noun() const noexcept override { return "networks"; }
+  int64_t size() const noexcept override { return size_; }
+  std::span<const int32_t> labels() const noexcept override { return labels_; }  // -1 where unknown
   // Zoo::image_id() of each network, taken from the files.
   std::vector<int64_t> image_ids() const;
   // The second image of networks that are mixtures, image_ids() of the others; empty when none is a mixture.
   std::vector<int64_t> mixed_image_ids() const;
-  std::string name(int64_t i) const;
+  std::string name(int64_t i) const override;
   // Zoo::remark() of the files that have one.
   std::vector<std::string> remarks() const;
   // Calls visit(source, image, mixed) for each network whose file says which image it is of, and of a mixture
@@ -40,11 +42,11 @@ class Dataset {
 
   // Network i's numbers (info().arch.param_count()). Throws Error{bad_value} naming network and tensor when
   // one is not finite.
-  void read(int64_t i, std::span<float> out) const;
+  void read(int64_t i, std::span<float> out) const override;
   // As those of Zoo: hints about the networks [begin, end) in the files, and how many to read between.
-  void release(int64_t begin, int64_t end) const noexcept;
-  void prefetch(int64_t begin, int64_t end) const noexcept;
-  int64_t block() const noexcept { return zoos_.front().block(); }
+  void release(int64_t begin, int64_t end) const noexcept override;
+  void prefetch(int64_t begin, int64_t end) const noexcept override;
+  int64_t block() const noexcept override { return zoos_.front().block(); }
   // Reads every network once, so that bad numbers are found before hours of training. Throws as read() does.
   void check_values() const;
   // Checks that every network has a label in [0, classes); `classes` 0: any. Returns the largest label + 1, or
@@ -76,32 +78,21 @@ class Dataset {
 // How many networks of `b` are of images that `a` has networks of, as far as the files say.
 int64_t shared_images(const Dataset& a, const Dataset& b);
 
-// Some networks of a data set, ascending: a part of a split, or a whole other file.
-struct Part {
-  const Dataset* data = nullptr;
-  std::vector<int64_t> samples;
-  bool empty() const noexcept { return samples.empty(); }
-  int64_t size() const noexcept { return static_cast<int64_t>(samples.size()); }
-  static Part all(const Dataset& data);
-};
+// Mean and deviation over (at most the first 10,000 networks of) a training part of `data`.
+weights::Normaliser fit_normaliser(const Dataset& data, const Part& part);
 
-// Mean and deviation over (at most the first 10,000 networks of) the training part.
-weights::Normaliser fit_normaliser(const Part& part);
-
-// Gives the networks of a training part to the model: mixed, augmented, normalised. Random numbers are a
-// function of (seed, epoch, sample) alone.
-class Reader {
+// Gives the networks of a training part to the model: mixed, augmented, normalised.
+class Reader final : public SampleReader {
  public:
-  // Partners of a mix come from `part` alone, so that nothing of another part is seen. Throws Error{usage} when
-  // these networks do not allow the augmentation.
-  Reader(const Part& part, const weights::Normaliser& normaliser, const weights::Augmentation& augmentation,
-         const weights::Mixup& mixup, uint64_t seed);
+  // Partners of a mix come from `part` of `data` alone, so that nothing of another part is seen. Throws Error{usage}
+  // when these networks do not allow the augmentation.
+  Reader(const Dataset& data, const Part& part, const weights::Normaliser& normaliser,
+         const weights::Augmentation& augmentation, const weights::Mixup& mixup, uint64_t seed);
 
-  // Writes network `sample` of the data set to `x` (P) and its target to `target` (classes; empty: not
-  // wanted), mixed with the same lambda as the networks. `scratch` (scratch_size()) is overwritten.
+  // The target is mixed with the same lambda as the networks.
   void read(int64_t sample, int64_t epoch, std::span<float> scratch, std::span<float> x,
-            std::span<float> target = {}) const;
-  int64_t scratch_size(int64_t classes) const noexcept;
+            std::span<float> target = {}) const override;
+  int64_t scratch_size(int64_t classes) const noexcept override;
 
  private:
   const Dataset& data_;

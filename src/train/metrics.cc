@@ -48,7 +48,7 @@ Json EpochRecord::to_json() const {
     json.set("best", best);
   }
   json.set("grad_norm", grad_norm);
-  json.set("networks_per_second", networks_per_second);
+  json.set(noun + "_per_second", samples_per_second);
   json.set("seconds", seconds);
   return json;
 }

@@ -11,7 +11,7 @@
 namespace dws::train {
 
 struct Tally {
-  double loss = 0;  // sum over networks
+  double loss = 0;  // sum over samples
   int64_t correct = 0, count = 0;
   void add(const Tally& other) noexcept {
     loss += other.loss;
@@ -39,8 +39,9 @@ struct EpochRecord {
   Tally train;                  // of the training forward passes: dropout and batch statistics included
   std::optional<Tally> val;
   double lr = 0;
-  double grad_norm = 0;  // mean over steps, before clipping
-  double networks_per_second = 0;
+  double grad_norm = 0;           // mean over steps, before clipping
+  std::string noun = "networks";  // of what
+  double samples_per_second = 0;
   double seconds = 0;    // since the run began, resumed parts added
   bool best = false;     // best on validation so far
   Json to_json() const;  // {"schema": "dws.train.epoch/1", ...}

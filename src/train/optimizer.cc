@@ -3,16 +3,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.h"
 #include "core/parallel.h"
+#include "core/text.h"
 #include "kernels/optimizer.h"
 
 namespace dws::train {
 
-Adamw::Adamw(const ParamSet<float>& params, const AdamwOptions& options)
-    : options_(options),
-      m_(static_cast<size_t>(params.size())),
-      v_(static_cast<size_t>(params.size())),
-      vmax_(options.amsgrad ? static_cast<size_t>(params.size()) : 0) {
+namespace {
+constexpr int64_t kGrain = 1 << 16;
+}
+
+Optimizer::Optimizer(const ParamSet<float>& params) {
   for (int i = 0; i < params.count(); ++i) {
     const ParamInfo& info = params.info(i);
     const int64_t size = info.shape.size();
@@ -22,6 +24,17 @@ Adamw::Adamw(const ParamSet<float>& params, const AdamwOptions& options)
     else
       runs_.push_back({info.offset, size, info.decay});
   }
+}
+
+Adamw::Adamw(const ParamSet<float>& params, const AdamwOptions& options)
+    : Optimizer(params),
+      options_(options),
+      m_(static_cast<size_t>(params.size())),
+      v_(static_cast<size_t>(params.size())),
+      vmax_(options.amsgrad ? static_cast<size_t>(params.size()) : 0) {}
+
+std::vector<StateArray> Adamw::state() {
+  return {{"adam.m", m_.span()}, {"adam.v", v_.span()}, {"adam.vmax", vmax_.span()}};
 }
 
 void Adamw::step(ParamSet<float>& params, const float* g, double grad_scale, double lr, int64_t t) {
@@ -34,7 +47,6 @@ void Adamw::step(ParamSet<float>& params, const float* g, double grad_scale, dou
                           .correction2 = 1 - std::pow(options_.beta2, static_cast<double>(t)),
                           .amsgrad = options_.amsgrad};
   float* w = params.values().data;
-  constexpr int64_t kGrain = 1 << 16;
   for (const Run& run : runs_) {
     step.weight_decay = run.decay ? options_.weight_decay : 0;
     parallel_blocks(run.size, kGrain, [&](int64_t begin, int64_t end) {
@@ -44,6 +56,42 @@ void Adamw::step(ParamSet<float>& params, const float* g, double grad_scale, dou
                             v_.data() + o, vmax_.empty() ? nullptr : vmax_.data() + o);
     });
   }
+}
+
+Sgd::Sgd(const ParamSet<float>& params, double momentum, double weight_decay)
+    : Optimizer(params), momentum_(momentum), decay_(weight_decay), v_(static_cast<size_t>(params.size())) {}
+
+std::vector<StateArray> Sgd::state() {
+  return {{"sgd.v", v_.span()}};
+}
+
+void Sgd::step(ParamSet<float>& params, const float* g, double grad_scale, double lr, int64_t) {
+  const auto scale = static_cast<float>(grad_scale), rate = static_cast<float>(lr),
+             momentum = static_cast<float>(momentum_);
+  float* w = params.values().data;
+  for (const Run& run : runs_) {
+    const float decay = run.decay ? static_cast<float>(decay_) : 0.0F;
+    parallel_blocks(run.size, kGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = run.begin + begin; i < run.begin + end; ++i) {
+        float& v = v_[static_cast<size_t>(i)];
+        const float gradient = scale * g[i] + decay * w[i];
+        v = momentum * v + gradient;
+        w[i] -= rate * (gradient + momentum * v);
+      }
+    });
+  }
+}
+
+OptimizerKind parse_optimizer(const std::string& name) {
+  if (name == "adamw") return OptimizerKind::adamw;
+  if (name == "sgd") return OptimizerKind::sgd;
+  throw Error(ErrorKind::usage, text("unknown optimizer '{}': expected adamw or sgd", escaped(name)));
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const ParamSet<float>& params, OptimizerKind kind,
+                                          const AdamwOptions& options, double momentum) {
+  if (kind == OptimizerKind::sgd) return std::make_unique<Sgd>(params, momentum, options.weight_decay);
+  return std::make_unique<Adamw>(params, options);
 }
 
 double clip_scale(double norm, double clip) noexcept {

@@ -28,6 +28,7 @@ void TrainOptions::check() const {
           "0 to below 1");
   require(std::isfinite(adamw.weight_decay) && adamw.weight_decay >= 0, "weight-decay",
           number(adamw.weight_decay), "0 or more");
+  require(momentum >= 0 && momentum < 1, "momentum", number(momentum), "0 to below 1");
   mixup.check();
   require(std::isfinite(checkpoint_every) && checkpoint_every >= 0, "checkpoint-every",
           number(checkpoint_every), "0 or more seconds");
@@ -41,6 +42,10 @@ Json TrainOptions::to_json() const {
   json.set("lr", lr);
   json.set("lr_floor", lr_floor);
   json.set("warmup", warmup);
+  if (optimizer == OptimizerKind::sgd) {
+    json.set("optimizer", "sgd");
+    json.set("momentum", momentum);
+  }
   json.set("weight_decay", adamw.weight_decay);
   json.set("amsgrad", adamw.amsgrad);
   json.set("clip", clip);

@@ -32,22 +32,24 @@ int64_t cut(int64_t count, int64_t i, int64_t n) {
 
 const Part& at_least_two(const Part& train) {
   if (train.size() < 2)
-    throw Error(ErrorKind::empty, text("training needs at least 2 networks, got {}", train.size()));
+    throw Error(ErrorKind::empty,
+                text("training needs at least 2 {}, got {}", train.data->noun(), train.size()));
   return train;
 }
 
 }  // namespace
 
-Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, const Part& train,
-                 const Part& val, const TrainOptions& options, std::string checkpoint, Json identity)
+Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser,
+                 std::unique_ptr<const SampleReader> reader, const Part& train, const Part& val,
+                 const TrainOptions& options, std::string checkpoint, Json identity)
     : model_(model),
       train_(train),
       val_(val),
       options_(options),
       checkpoint_(std::move(checkpoint)),
       identity_(std::move(identity)),
-      reader_(train, normaliser, options.augmentation, options.mixup, options.seed),
-      optimizer_(model.params(), options.adamw),
+      reader_(std::move(reader)),
+      optimizer_(make_optimizer(model.params(), options.optimizer, options.adamw, options.momentum)),
       predictor_(model, normaliser),
       batches_(at_least_two(train), options.seed) {
   options_.check();
@@ -67,7 +69,7 @@ Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, con
   }
   tallies_.resize(static_cast<size_t>(shards));
   const auto inputs = static_cast<size_t>(model_.input_size());
-  // A batch of one network less may be cut into fewer shards, larger ones then.
+  // A batch of one sample less may be cut into fewer shards, larger ones then.
   int64_t longest = (largest + shards - 1) / shards;
   if (largest > 1) {
     const int64_t fewer = std::max<int64_t>(1, std::min(shards, (largest - 1) / kSmallestShard));
@@ -76,7 +78,8 @@ Trainer::Trainer(Model<float>& model, const weights::Normaliser& normaliser, con
   const auto rows = static_cast<size_t>(longest);
   for (int i = 0; i < std::max(1, threads()); ++i) {
     workers_.push_back(std::make_unique<Worker>());
-    workers_.back()->scratch = Buffer<float>(static_cast<size_t>(reader_.scratch_size(model_.output_size())));
+    workers_.back()->scratch =
+        Buffer<float>(static_cast<size_t>(reader_->scratch_size(model_.output_size())));
     workers_.back()->x = Buffer<float>(inputs * rows);
     workers_.back()->targets = Buffer<float>(static_cast<size_t>(model_.output_size()) * rows);
   }
@@ -103,8 +106,8 @@ void Trainer::run_shard(int64_t shard, int64_t shards, int64_t begin, int64_t en
     return std::span<float>(worker.targets.data() + i * classes, static_cast<size_t>(classes));
   };
   for (int64_t i = 0; i < count; ++i) {
-    reader_.read(order_[static_cast<size_t>(first + i)], at_.epoch, worker.scratch.span(),
-                 {worker.x.data() + i * inputs, static_cast<size_t>(inputs)}, target_of(i));
+    reader_->read(order_[static_cast<size_t>(first + i)], at_.epoch, worker.scratch.span(),
+                  {worker.x.data() + i * inputs, static_cast<size_t>(inputs)}, target_of(i));
     for (float& t : target_of(i)) t = smooth + rest * t;
   }
 
@@ -162,7 +165,7 @@ void Trainer::apply_gradient(int shards, int64_t count) {
              std::isfinite(batch.loss) ? "gradient" : "loss", at_.epoch + 1, at_.step + 1, number(lr_)),
         saved_ ? text("lower --lr or --clip; the last good state is in {}", checkpoint_)
                : std::string("lower --lr or --clip"));
-  optimizer_.step(params, gradient, clip_scale(norm, options_.clip), lr_, at_.step + 1);
+  optimizer_->step(params, gradient, clip_scale(norm, options_.clip), lr_, at_.step + 1);
   float* running = params.buffer_values().data;
   for (size_t i = 0; i < static_cast<size_t>(params.buffer_size()); ++i) {
     float sum = 0;
@@ -193,7 +196,8 @@ void Trainer::finish_epoch(const std::function<void(const EpochRecord&)>& on_epo
   record.train = at_.tally;
   record.lr = lr_;
   record.grad_norm = at_.norm_sum / static_cast<double>(steps_per_epoch_);
-  record.networks_per_second = static_cast<double>(at_.tally.count) / std::max(1e-9, at_.epoch_seconds);
+  record.noun = train_.data->noun();
+  record.samples_per_second = static_cast<double>(at_.tally.count) / std::max(1e-9, at_.epoch_seconds);
   record.seconds = at_.seconds;
   if (!val_.empty()) {
     if (!ema_.empty()) swap_average();
@@ -225,8 +229,8 @@ TrainResult Trainer::run(const std::function<void(const EpochRecord&)>& on_epoch
   const auto start = Clock::now();
   const double before = at_.seconds;
   auto last_save = start;
-  // In networks, so that the line shows networks a second.
-  Progress progress("train", "networks", options_.epochs * train_.size(),
+  // In samples, so that the line shows samples a second.
+  Progress progress("train", train_.data->noun(), options_.epochs * train_.size(),
                     at_.epoch * train_.size() + cut(train_.size(), at_.step_in_epoch, steps_per_epoch_));
   while (at_.epoch < options_.epochs) {
     if (at_.step_in_epoch == 0) {
@@ -269,7 +273,7 @@ TrainResult Trainer::run(const std::function<void(const EpochRecord&)>& on_epoch
     swap_average();
   }
   result.seconds = before + seconds_since(start);
-  result.networks_per_second = at_.step_networks / std::max(1e-9, at_.step_seconds);
+  result.samples_per_second = at_.step_networks / std::max(1e-9, at_.step_seconds);
   return result;
 }
 

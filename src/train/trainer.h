@@ -1,7 +1,7 @@
-// Training a classifier of networks, on labels or on distributions over classes.
+// Training a classifier of networks or of pictures, on labels or on distributions over classes.
 //
 // A batch is cut into shards, fixed by the options and not by the machine. A shard is one thread's work: it
-// reads its networks, runs forward and backward on its own tape and leaves its gradient in its own array.
+// reads its samples, runs forward and backward on its own tape and leaves its gradient in its own array.
 // Gradients are summed over a fixed tree, BatchNorm statistics averaged in order; so the bits of a model
 // depend on seed, data and options, not on threads. All random numbers are functions of (seed, epoch, step,
 // shard or sample): a run that was interrupted at any step and resumed gives the bits of one that was not.
@@ -29,17 +29,19 @@ namespace dws::train {
 struct TrainOptions {
   int64_t epochs = 30;
   int64_t batch =
-      128;  // networks a step, at most; an epoch's steps are of equal size, give or take one network
-  int64_t shards = 16;     // pieces of a batch; fewer when a piece would have less than 4 networks
+      128;  // samples a step, at most; an epoch's steps are of equal size, give or take one sample
+  int64_t shards = 16;     // pieces of a batch; fewer when a piece would have less than 4 samples
   double lr = 2e-3;        // highest
   double lr_floor = 0.01;  // lowest at the end, as a share of lr
   double warmup = 0.05;    // below 1: share of all steps; otherwise steps
   double clip = 1;         // largest norm of a gradient; 0: none
   double ema = 0;          // decay of the running average of parameters and buffers; 0: none
   double label_smoothing = 0;
+  OptimizerKind optimizer = OptimizerKind::adamw;
   AdamwOptions adamw;
-  weights::Augmentation augmentation;
-  weights::Mixup mixup;
+  double momentum = 0.9;               // of SGD, which takes its decay from adamw.weight_decay
+  weights::Augmentation augmentation;  // of networks
+  weights::Mixup mixup;                // of networks
   uint64_t seed = 0;
   double checkpoint_every = 30;  // seconds between checkpoints; 0: after every step. Does not change results
   // Throws Error{usage} for values that make no sense.
@@ -54,15 +56,17 @@ struct TrainResult {
   std::optional<Tally> val;  // of the kept parameters
   int64_t steps = 0;
   double seconds = 0;
-  double networks_per_second = 0;  // training steps alone
+  double samples_per_second = 0;  // training steps alone
 };
 
 class Trainer {
  public:
   // `model` is initialised; its outputs are the classes; all samples have labels below model.output_size().
-  // `train` holds at least two networks; `val` may be empty. `checkpoint` is the file for unfinished state;
+  // `reader` gives the samples of `train`, at least two, as they are trained on; those of `val`, which may be empty,
+  // are judged as they are, normalised. `checkpoint` is the file for unfinished state;
   // `identity` describes data and model for it. Everything named outlives the trainer.
-  Trainer(Model<float>& model, const weights::Normaliser& normaliser, const Part& train, const Part& val,
+  Trainer(Model<float>& model, const weights::Normaliser& normaliser,
+          std::unique_ptr<const SampleReader> reader, const Part& train, const Part& val,
           const TrainOptions& options, std::string checkpoint, Json identity);
 
   // Goes on from the checkpoint file; the epochs finished so far are returned.
@@ -106,13 +110,13 @@ class Trainer {
   TrainOptions options_;
   std::string checkpoint_;
   Json identity_;
-  Reader reader_;
-  Adamw optimizer_;
+  std::unique_ptr<const SampleReader> reader_;
+  std::unique_ptr<Optimizer> optimizer_;
   Predictor predictor_;
   Schedule schedule_;
   int64_t steps_per_epoch_ = 1;
   Batches batches_;
-  std::span<const int64_t> order_;  // the networks of the running step
+  std::span<const int64_t> order_;  // the samples of the running step
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Buffer<float>> gradients_, statistics_;  // one a shard
   std::vector<Tally> tallies_;

@@ -30,12 +30,13 @@ Json Trainer::settings() const {
 
 std::vector<StateArray> Trainer::arrays() {
   ParamSet<float>& params = model_.params();
-  std::vector<StateArray> arrays{
-      {"params", params.values().span()},      {"buffers", params.buffer_values().span()},
-      {"adam.m", optimizer_.m().span()},       {"adam.v", optimizer_.v().span()},
-      {"adam.vmax", optimizer_.vmax().span()}, {"ema", ema_.span()},
-      {"ema.buffers", ema_buffers_.span()},    {"best.params", best_params_.span()},
-      {"best.buffers", best_buffers_.span()}};
+  std::vector<StateArray> arrays{{"params", params.values().span()},
+                                 {"buffers", params.buffer_values().span()},
+                                 {"ema", ema_.span()},
+                                 {"ema.buffers", ema_buffers_.span()},
+                                 {"best.params", best_params_.span()},
+                                 {"best.buffers", best_buffers_.span()}};
+  for (const StateArray& array : optimizer_->state()) arrays.push_back(array);
   std::erase_if(arrays, [](const StateArray& a) { return a.data.empty(); });
   return arrays;
 }

@@ -2,7 +2,7 @@
 "$dws" --help >help.txt 2>err.txt
 grep -q "Example" help.txt
 test ! -s err.txt
-for verb in fit render train classify inspect convert augment align bench; do
+for verb in fit render train classify inspect convert augment align bench eval lmc diff; do
   grep -q "^  $verb " help.txt || die "$verb is not in the help"
   "$dws" $verb --help >verb.txt
   grep -q "Usage: dws $verb" verb.txt || die "$verb: no usage line"

@@ -83,11 +83,46 @@ void add_elementwise(std::vector<Case>& all) {
                      [](auto& tape, auto in) { return out(ops::scale(in[0], static_cast<DWS_T>(-1.7))); }));
   all.push_back(make(
       "relu", "", {{3, 5}}, {{7, 37}}, [](auto&, auto in) { return out(ops::relu(in[0])); }, Values::spread));
+  all.push_back(make("tanh", "", {{3, 5}}, {{7, 37}}, [](auto&, auto in) { return out(ops::tanh(in[0])); }));
+  all.push_back(make("gelu", "", {{3, 5}}, {{7, 37}}, [](auto&, auto in) { return out(ops::gelu(in[0])); }));
   all.push_back(make(
       "dropout", "training", {{3, 9}}, {{7, 37}},
       [](auto&, auto in) { return out(ops::dropout(in[0], 0.3)); }, Values::normal, true));
   all.push_back(
       make("softmax", "", {{2, 3, 5}}, {{9, 37}}, [](auto&, auto in) { return out(ops::softmax(in[0])); }));
+}
+
+void add_pictures(std::vector<Case>& all) {
+  all.push_back(make("conv2d", "without bias", {{2, 4, 5, 2}, {3, 3, 2, 3}}, {{3, 9, 7, 17}, {3, 3, 17, 35}},
+                     [](auto&, auto in) { return out(ops::conv2d(in[0], in[1], {.padding = 1})); }));
+  all.push_back(make("conv2d", "with bias and stride", {{2, 5, 4, 2}, {3, 2, 2, 3}, {3}},
+                     {{3, 9, 8, 17}, {3, 2, 17, 35}, {35}}, [](auto&, auto in) {
+                       return out(ops::conv2d(in[0], in[1], in[2], {.stride = 2, .padding = 1}));
+                     }));
+  all.push_back(make("conv2d", "dilated", {{2, 5, 6, 2}, {2, 3, 2, 3}}, {{2, 9, 8, 5}, {2, 3, 5, 19}},
+                     [](auto&, auto in) { return out(ops::conv2d(in[0], in[1], {.dilation = 2})); }));
+  all.push_back(make("conv2d", "pointwise", {{2, 3, 2, 4}, {1, 1, 4, 3}}, {{2, 5, 8, 19}, {1, 1, 19, 33}},
+                     [](auto&, auto in) { return out(ops::conv2d(in[0], in[1])); }));
+  all.push_back(make(
+      "max_pool2d", "by two", {{2, 4, 5, 2}}, {{2, 8, 6, 17}},
+      [](auto&, auto in) { return out(ops::max_pool2d(in[0], 2, {.stride = 2})); }, Values::spread));
+  all.push_back(make(
+      "max_pool2d", "overlapping", {{2, 4, 5, 2}}, {{2, 8, 6, 17}},
+      [](auto&, auto in) { return out(ops::max_pool2d(in[0], 3, {.stride = 2, .padding = 1})); },
+      Values::spread));
+  all.push_back(make("mean_pool2d", "by two", {{2, 4, 5, 2}}, {{2, 8, 6, 17}},
+                     [](auto&, auto in) { return out(ops::mean_pool2d(in[0], 2, {.stride = 2})); }));
+  all.push_back(make("mean_pool2d", "overlapping", {{2, 4, 5, 2}}, {{2, 8, 6, 17}}, [](auto&, auto in) {
+    return out(ops::mean_pool2d(in[0], 3, {.stride = 2, .padding = 1}));
+  }));
+  for (const bool training : {false, true})
+    all.push_back(make(
+        "batch_norm", training ? "training, of a picture" : "running statistics, of a picture",
+        {{2, 2, 3, 3}, {3}, {3}}, {{2, 5, 4, 35}, {35}, {35}},
+        [](auto& tape, auto in) {
+          return out(ops::batch_norm(in[0], in[1], in[2], norm_state(tape, in[0], in[1])));
+        },
+        Values::normal, training));
 }
 
 void add_shape(std::vector<Case>& all) {
@@ -154,6 +189,7 @@ std::vector<Case> make_cases() {
   std::vector<Case> all;
   add_linear(all);
   add_elementwise(all);
+  add_pictures(all);
   add_shape(all);
   add_reductions<ops::Reduction::max>(all, "max");
   add_reductions<ops::Reduction::mean>(all, "mean");

@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "cases.h"
+#include "kernels/ref/activation.h"
+#include "kernels/ref/conv.h"
 #include "kernels/ref/elementwise.h"
 #include "kernels/ref/loss.h"
 #include "kernels/ref/matmul.h"
 #include "kernels/ref/norm.h"
+#include "kernels/ref/pool.h"
 #include "kernels/ref/reduce.h"
 #include "kernels/ref/shape.h"
 
@@ -156,6 +159,61 @@ Outputs<N> cross_entropy(const TwinInput<N>& in) {
   return {{ref::cross_entropy(B, K, in.x[0].data(), targets.data(), N(0.4))}};
 }
 
+template <class N>
+Outputs<N> conv2d(const TwinInput<N>& in, int64_t stride, int64_t pad, int64_t dilation) {
+  const Shape &x = in.shapes[0], &w = in.shapes[1];
+  const kernels::Conv2d c{.channels = x[3],
+                          .height = x[1],
+                          .width = x[2],
+                          .filters = w[3],
+                          .kernel_h = w[0],
+                          .kernel_w = w[1],
+                          .stride_h = stride,
+                          .stride_w = stride,
+                          .pad_top = pad,
+                          .pad_left = pad,
+                          .pad_bottom = pad,
+                          .pad_right = pad,
+                          .dilation_h = dilation,
+                          .dilation_w = dilation};
+  std::vector<N> y = room<N>(x[0] * c.places() * c.filters);
+  ref::conv2d_nhwc(c, x[0], in.x[0].data(), in.x[1].data(), in.x.size() > 2 ? in.x[2].data() : nullptr,
+                   y.data());
+  return {y};
+}
+
+template <class N>
+Outputs<N> pool2d(const TwinInput<N>& in, bool mean, int64_t kernel, int64_t pad) {
+  const Shape& x = in.shapes[0];
+  const kernels::Pool2d p{.height = x[1],
+                          .width = x[2],
+                          .kernel_h = kernel,
+                          .kernel_w = kernel,
+                          .stride_h = 2,
+                          .stride_w = 2,
+                          .pad_top = pad,
+                          .pad_left = pad,
+                          .pad_bottom = pad,
+                          .pad_right = pad};
+  std::vector<N> y = room<N>(x[0] * p.places() * x[3]);
+  if (mean)
+    ref::mean_pool2d(p, x[0], x[3], in.x[0].data(), y.data());
+  else
+    ref::max_pool2d(p, x[0], x[3], in.x[0].data(), y.data(), static_cast<int32_t*>(nullptr));
+  return {y};
+}
+
+void add_pictures(std::vector<Twin>& all) {
+  all.push_back(make("conv2d", "without bias", [](const auto& in) { return conv2d(in, 1, 1, 1); }));
+  all.push_back(make("conv2d", "with bias and stride", [](const auto& in) { return conv2d(in, 2, 1, 1); }));
+  all.push_back(make("conv2d", "dilated", [](const auto& in) { return conv2d(in, 1, 0, 2); }));
+  all.push_back(make("conv2d", "pointwise", [](const auto& in) { return conv2d(in, 1, 0, 1); }));
+  all.push_back(make("max_pool2d", "by two", [](const auto& in) { return pool2d(in, false, 2, 0); }));
+  all.push_back(make("max_pool2d", "overlapping", [](const auto& in) { return pool2d(in, false, 3, 1); }));
+  all.push_back(make("mean_pool2d", "by two", [](const auto& in) { return pool2d(in, true, 2, 0); }));
+  all.push_back(make("mean_pool2d", "overlapping", [](const auto& in) { return pool2d(in, true, 3, 1); }));
+}
+
 void add_linear(std::vector<Twin>& all) {
   for (const char* label : {"without bias", "with bias"})
     all.push_back(make("linear", label, [](const auto& in) { return linear(in); }));
@@ -184,6 +242,8 @@ void add_elementwise(std::vector<Twin>& all) {
   all.push_back(
       make("scale", "", DWS_SAME_SIZE(ref::scale(s.size(), DWS_N(-1.7), x[0].data(), y.data(), false))));
   all.push_back(make("relu", "", DWS_SAME_SIZE(ref::relu(s.size(), x[0].data(), y.data()))));
+  all.push_back(make("tanh", "", DWS_SAME_SIZE(ref::tanh(s.size(), x[0].data(), y.data()))));
+  all.push_back(make("gelu", "", DWS_SAME_SIZE(ref::gelu(s.size(), x[0].data(), y.data()))));
   all.push_back(make("dropout", "training", DWS_SAME_SIZE(y = drop(s, x[0], 0.3))));
   all.push_back(
       make("softmax", "", DWS_SAME_SIZE(ref::softmax(rows_of(s), s.last(), x[0].data(), y.data()))));
@@ -226,7 +286,7 @@ void add_reductions(std::vector<Twin>& all, const std::string& name) {
 template <bool training>
 void add_norm(std::vector<Twin>& all) {
   const std::string mode = training ? "training" : "running statistics";
-  for (const char* more : {"", ", shared channels"})
+  for (const char* more : {"", ", shared channels", ", of a picture"})
     all.push_back(make("batch_norm", mode + more,
                        [](const auto& in) { return Outputs<DWS_N>{batch_norm(in, training)}; }));
   all.push_back(
@@ -239,6 +299,7 @@ std::vector<Twin> make_twins() {
   std::vector<Twin> all;
   add_linear(all);
   add_elementwise(all);
+  add_pictures(all);
   add_shape(all);
   add_reductions<ops::Reduction::max>(all, "max");
   add_reductions<ops::Reduction::mean>(all, "mean");

@@ -63,9 +63,10 @@ struct Seen {
 
 Seen seen(const Part& part, const std::string& list, const weights::Mixup& mixup, int64_t sample,
           int64_t epoch, int64_t classes = 3, uint64_t seed = 1) {
-  const auto params = part.data->info().arch.param_count();
+  const auto& data = static_cast<const Dataset&>(*part.data);
+  const auto params = data.info().arch.param_count();
   const auto normaliser = weights::Normaliser::identity(params);
-  const Reader reader(part, normaliser, weights::parse_augmentation(list, "x"), mixup, seed);
+  const Reader reader(data, part, normaliser, weights::parse_augmentation(list, "x"), mixup, seed);
   Seen s{std::vector<float>(static_cast<size_t>(params)), std::vector<float>(static_cast<size_t>(classes))};
   std::vector<float> scratch(static_cast<size_t>(reader.scratch_size(classes)));
   reader.read(sample, epoch, scratch, s.x, s.target);
@@ -182,8 +183,8 @@ TEST(Normaliser, IsFittedToTheTrainingPartAlone) {
   TempDir dir;
   make_zoo(dir / "a", {.count = 20});
   const Dataset data = Dataset::open({dir / "a"});
-  const auto half = fit_normaliser({&data, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}});
-  const auto whole = fit_normaliser(Part::all(data));
+  const auto half = fit_normaliser(data, {&data, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}});
+  const auto whole = fit_normaliser(data, Part::all(data));
   EXPECT_EQ(half.mean.size(), static_cast<size_t>(data.info().arch.param_count()));
   EXPECT_NE(half.mean, whole.mean);
 }

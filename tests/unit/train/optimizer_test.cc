@@ -57,6 +57,32 @@ TEST(Adamw, AgreesWithTheFormulaAndKeepsDecayToWeights) {
   }
 }
 
+// PyTorch's SGD(momentum, weight_decay, nesterov=True), written out in double.
+TEST(Sgd, AgreesWithTheFormulaAndKeepsDecayToWeights) {
+  ParamSet<float> params;
+  params.add("a.weight", {3, 5}, true);
+  params.add("a.bias", {5}, false);
+  params.freeze();
+  Sgd sgd(params, 0.8, 0.3);
+  Rng rng(1);
+  std::vector<double> w, v(20);
+  for (float& x : params.values().span()) w.push_back(x = static_cast<float>(rng.normal()));
+  std::vector<float> g(20);
+  for (int64_t t = 1; t <= 10; ++t) {
+    for (size_t i = 0; i < 20; ++i) {
+      g[i] = static_cast<float>(rng.normal());
+      const double slope = 0.5 * g[i] + (i < 15 ? 0.3 : 0) * w[i];
+      v[i] = 0.8 * v[i] + slope;
+      w[i] -= 0.05 * (slope + 0.8 * v[i]);
+    }
+    sgd.step(params, g.data(), 0.5, 0.05, t);
+  }
+  double worst = 0;
+  for (size_t i = 0; i < w.size(); ++i) worst = std::max(worst, std::abs(params.values().data[i] - w[i]));
+  EXPECT_TRUE(worst <= 2e-6 && !w.empty()) << worst;
+  EXPECT_EQ(sgd.state().at(0).data.size(), 20u);
+}
+
 TEST(Clip, BringsTheNormDown) {
   EXPECT_EQ(clip_scale(0.5, 1), 1);
   EXPECT_EQ(clip_scale(100, 0), 1);

@@ -21,7 +21,7 @@ TEST(Predictor, AnswersEachNetworkAlone) {
   const Dataset data = Dataset::open({dir / "zoo"});
   TinyModel model(data.info().arch.param_count(), 3, 0.5);
   model.init(1);
-  const weights::Normaliser normaliser = fit_normaliser(Part::all(data));
+  const weights::Normaliser normaliser = fit_normaliser(data, Part::all(data));
   std::vector<float> alone(45 * 3), together(45 * 3);
   set_threads(1);
   Predictor one(model, normaliser);

@@ -47,14 +47,16 @@ struct Bench {
         model(data.info().arch.param_count(), zoo.classes, dropout) {
     for (int64_t i = 0; i < data.size(); ++i) (i % 4 == 3 ? val : train).samples.push_back(i);
     train.data = val.data = &data;
-    normaliser = fit_normaliser(train);
+    normaliser = fit_normaliser(data, train);
   }
   Trainer& start(const TrainOptions& options) {
     model.init(options.seed);
     std::copy_n(std::vector<float>(8, 0.0F).data(), 8, model.params().buffer(0).data);
     std::copy_n(std::vector<float>(8, 1.0F).data(), 8, model.params().buffer(1).data);
-    trainer =
-        std::make_unique<Trainer>(model, normaliser, train, val, options, dir / "m.ckpt", Json::object());
+    trainer = std::make_unique<Trainer>(
+        model, normaliser,
+        std::make_unique<Reader>(data, train, normaliser, options.augmentation, options.mixup, options.seed),
+        train, val, options, dir / "m.ckpt", Json::object());
     return *trainer;
   }
   std::vector<float> bits() const {
@@ -219,7 +221,8 @@ TEST(Trainer, MixedNetworksLearnFromMixedTargets) {
   options.shards = 1;
   options.lr = 1e-12;
   const TrainResult result = bench.start(options).run();
-  const Reader reader(bench.train, bench.normaliser, options.augmentation, options.mixup, options.seed);
+  const Reader reader(bench.data, bench.train, bench.normaliser, options.augmentation, options.mixup,
+                      options.seed);
   const int64_t params = bench.data.info().arch.param_count(), count = bench.train.size();
   std::vector<float> x(static_cast<size_t>(count * params)), targets(static_cast<size_t>(count * 3)),
       scratch(static_cast<size_t>(reader.scratch_size(3))), stats(16);

@@ -1,0 +1,304 @@
+// The engine against the reference executor: every network of tests/models, and what a single network does not show.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <mutex>
+
+#include "core/buffer.h"
+#include "core/parallel.h"
+#include "core/rng.h"
+#include "format/safetensors.h"
+#include "graph_maker.h"
+#include "network/engine.h"
+
+namespace dws::network {
+namespace {
+
+namespace fs = std::filesystem;
+using dws::testing::Attributes;
+using dws::testing::GraphMaker;
+using dws::testing::Ints;
+
+struct Samples {
+  std::vector<std::vector<int64_t>> dims;   // of one sample, an entry an input
+  std::vector<std::vector<float>> numbers;  // (samples, dims)
+  int64_t count = 0;
+};
+
+std::vector<std::vector<float>> run(Engine& engine, const Network& network, const Samples& s) {
+  std::vector<std::vector<float>> out;
+  for (size_t o = 0; o < network.graph.outputs.size(); ++o)
+    out.emplace_back(static_cast<size_t>(s.count * engine.output_size(static_cast<int>(o))), NAN);
+  engine.run(
+      s.count,
+      [&](int input, int64_t first, int64_t count, float* to) {
+        const int64_t size = elements(s.dims[static_cast<size_t>(input)]);
+        std::copy_n(s.numbers[static_cast<size_t>(input)].begin() + first * size, count * size, to);
+      },
+      [&](int64_t first, int64_t count, const std::vector<const float*>& numbers) {
+        for (size_t o = 0; o < numbers.size(); ++o) {
+          const int64_t size = engine.output_size(static_cast<int>(o));
+          std::copy_n(numbers[o], count * size, out[o].begin() + first * size);
+        }
+      });
+  return out;
+}
+std::vector<std::vector<double>> judge(const Network& network, const Samples& s,
+                                       const Replacements& replaced = {}) {
+  std::vector<ArrayPtr> inputs;
+  for (size_t i = 0; i < s.dims.size(); ++i) {
+    const OnnxType type = *network.values[static_cast<size_t>(network.graph.inputs[i])].type;
+    Array a{.type = type, .dims = {s.count}};
+    a.dims.insert(a.dims.end(), s.dims[i].begin(), s.dims[i].end());
+    if (a.real())
+      a.reals.assign(s.numbers[i].begin(), s.numbers[i].end());
+    else
+      for (const float v : s.numbers[i]) a.ints.push_back(static_cast<int64_t>(v));
+    inputs.push_back(std::make_shared<const Array>(std::move(a)));
+  }
+  std::vector<std::vector<double>> out;
+  for (const ArrayPtr& a : Executor(network, Precision::f64).run(inputs, replaced)) out.push_back(a->reals);
+  return out;
+}
+void expect_close(const std::vector<std::vector<float>>& got,
+                  const std::vector<std::vector<double>>& expected, double tolerance = 1e-4) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t o = 0; o < got.size(); ++o) {
+    ASSERT_EQ(got[o].size(), expected[o].size());
+    double largest = 0, difference = 0;
+    for (size_t i = 0; i < got[o].size(); ++i) {
+      largest = std::max(largest, std::abs(expected[o][i]));
+      const double d = std::abs(static_cast<double>(got[o][i]) - expected[o][i]);
+      if (!(d <= difference)) difference = d;  // a NaN stays
+    }
+    ASSERT_GT(largest, 0);
+    ASSERT_LE(difference, tolerance * largest);
+  }
+}
+Samples random_samples(const std::vector<std::vector<int64_t>>& dims, int64_t count, uint64_t seed = 1) {
+  Samples s{.dims = dims, .numbers = {}, .count = count};
+  Rng rng(seed);
+  for (const auto& d : dims) {
+    auto& numbers = s.numbers.emplace_back(static_cast<size_t>(count * elements(d)));
+    for (float& v : numbers) v = static_cast<float>(rng.normal());
+  }
+  return s;
+}
+
+// What of each network has no fast form; a support that vanishes is seen here.
+const std::map<std::string, std::vector<std::string>> kSlow = {
+    {"fused_attention_causal", {"Attention"}},
+    {"fused_attention_grouped", {"Attention"}},
+    {"fused_attention_masked", {"Attention"}},
+    {"fused_attention_plain", {"Attention"}},
+    {"fused_attention_softcap", {"Attention"}},
+    {"fused_conv", {"com.microsoft.FusedConv"}},
+    {"fused_grouped_query", {"com.microsoft.GroupQueryAttention"}},
+    {"fused_grouped_query_rotary", {"com.microsoft.GroupQueryAttention"}},
+    {"fused_matmul_bits", {"com.microsoft.MatMulNBits"}},
+    {"fused_multi_head", {"com.microsoft.MultiHeadAttention"}},
+    {"fused_packed_attention", {"com.microsoft.Attention"}},
+    {"fused_rotary", {"com.microsoft.RotaryEmbedding"}},
+    {"fused_standard_rotary", {"RotaryEmbedding"}},
+    {"gru", {"GRU"}},
+    {"lstm", {"LSTM"}},
+    {"lstm_bidirectional", {"LSTM"}},
+    {"unet", {"ConvTranspose"}},
+};
+
+class EngineOnModel : public ::testing::TestWithParam<std::string> {
+ protected:
+  const std::string path = std::string(DWS_TEST_DATA) + "/../models/" + GetParam();
+  const Network network = from_onnx(std::make_shared<const Onnx>(Onnx::open(path + ".onnx")));
+  const Safetensors io = Safetensors::open(path + ".io.safetensors");
+
+  // The samples that came with the network.
+  Samples samples() const {
+    const TensorEntry& entry = io.at("in.0");
+    Samples s{.dims = {{entry.shape.begin() + 1, entry.shape.end()}}, .numbers = {}, .count = entry.shape[0]};
+    auto& numbers = s.numbers.emplace_back(static_cast<size_t>(entry.elements()));
+    if (entry.dtype == Dtype::i64) {
+      std::vector<int64_t> ints(numbers.size());
+      io.read(entry, std::span<int64_t>(ints));
+      std::copy(ints.begin(), ints.end(), numbers.begin());
+    } else {
+      io.read(entry, std::span<float>(numbers));
+    }
+    return s;
+  }
+};
+
+TEST_P(EngineOnModel, GivesTheReferencesNumbers) {
+  const Samples s = samples();
+  Engine engine(network, {.samples = s.dims});
+  expect_close(run(engine, network, s), judge(network, s));
+  const auto slow = kSlow.find(GetParam());
+  EXPECT_EQ(engine.slow(), slow == kSlow.end() ? std::vector<std::string>{} : slow->second);
+}
+
+// Every value, as the graph has it, is shown while the outputs stay what they were.
+TEST_P(EngineOnModel, ShowsEveryValue) {
+  const Samples s = samples();
+  Network all = network;
+  std::vector<int> watched;
+  {
+    std::vector<ArrayPtr> inputs;
+    const OnnxType type = *network.values[static_cast<size_t>(network.graph.inputs[0])].type;
+    Array a{.type = type, .dims = {s.count}};
+    a.dims.insert(a.dims.end(), s.dims[0].begin(), s.dims[0].end());
+    inputs.push_back(std::make_shared<const Array>(a));
+    const auto shapes = infer(network, inputs);
+    for (const Node& node : network.graph.nodes)
+      for (const int v : node.outputs) {
+        if (v == kNone || !shapes[static_cast<size_t>(v)]) continue;
+        const Array& shape = *shapes[static_cast<size_t>(v)];
+        if (!shape.real() || shape.known() || shape.dims.empty() || shape.dims[0] != s.count) continue;
+        if (std::ranges::find(network.graph.outputs, v) != network.graph.outputs.end()) continue;
+        watched.push_back(v);
+        all.graph.outputs.push_back(v);
+      }
+  }
+  const auto expected = judge(all, s);
+  std::vector<std::vector<float>> seen(network.values.size());
+  std::mutex mutex;
+  Engine engine(network, {.samples = s.dims, .watched = watched});
+  engine.observe(
+      s.count,
+      [&](int, int64_t first, int64_t count, float* to) {
+        std::copy_n(s.numbers[0].begin() + first * elements(s.dims[0]), count * elements(s.dims[0]), to);
+      },
+      [&](const Observed& o) {
+        const std::lock_guard lock(mutex);
+        auto& to = seen[static_cast<size_t>(o.value)];
+        to.resize(static_cast<size_t>(s.count * o.size), NAN);
+        std::copy_n(o.numbers, o.count * o.size, to.begin() + o.first * o.size);
+      },
+      3);
+  const size_t own = network.graph.outputs.size();
+  for (size_t w = 0; w < watched.size(); ++w) {
+    SCOPED_TRACE(network.values[static_cast<size_t>(watched[w])].name);
+    const auto& e = expected[own + w];
+    if (std::ranges::all_of(e, [](double v) { return v == 0; })) continue;
+    expect_close({seen[static_cast<size_t>(watched[w])]}, {e});
+  }
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(std::string(DWS_TEST_DATA) + "/../models"))
+    if (entry.path().extension() == ".onnx") found.push_back(entry.path().stem().string());
+  std::ranges::sort(found);
+  return found;
+}
+INSTANTIATE_TEST_SUITE_P(Models, EngineOnModel, ::testing::ValuesIn(names()),
+                         [](const auto& test) { return test.param; });
+
+// A convolution, norm and ReLU that fold, then a product.
+Network small_cnn() {
+  GraphMaker g(13);
+  const std::string x = g.input("x", {-1, 3, 9, 9});
+  std::string y = g.node("Conv", {x, g.weight("w", {8, 3, 3, 3}), g.weight("b", {8})},
+                         {.ints = {{"pads", {1, 1, 1, 1}}, {"strides", {2, 2}}}});
+  const std::string variance = g.floats("var", {8}, {1, 2, 3, 4, 5, 6, 7, 8});
+  y = g.node("BatchNormalization",
+             {y, g.weight("gamma", {8}), g.weight("beta", {8}), g.weight("mean", {8}), variance});
+  y = g.node("Relu", {y});
+  y = g.node("GlobalAveragePool", {y});
+  y = g.node("Flatten", {y});
+  y = g.node("Gemm", {y, g.weight("fc", {5, 8}), g.weight("fcb", {5})}, {.i = {{"transB", 1}}});
+  g.graph().mutable_node(g.graph().node_size() - 1)->set_output(0, "y");
+  g.output("y", {-1, 5});
+  return g.network();
+}
+
+TEST(Engine, PiecesAndThreadsDoNotShow) {
+  const Network network = small_cnn();
+  const Samples s = random_samples({{3, 9, 9}}, 131);
+  const auto expected = judge(network, s);
+  for (const int64_t piece : {0, 1, 7, 200}) {
+    std::vector<std::vector<float>> first;
+    for (const int workers : {1, 2, 5}) {
+      set_threads(workers);
+      Engine engine(network, {.samples = s.dims, .piece = piece});
+      const auto got = run(engine, network, s);
+      expect_close(got, expected, 1e-5);
+      if (first.empty()) first = got;
+      EXPECT_EQ(got, first) << piece << " " << workers;
+    }
+  }
+  set_threads(0);
+}
+
+TEST(Engine, TensorsAreExchanged) {
+  const Network network = small_cnn();
+  const Samples s = random_samples({{3, 9, 9}}, 10);
+  Engine engine(network, {.samples = s.dims});
+  const auto before = run(engine, network, s);
+  for (const std::string name : {"w", "gamma", "var", "fc", "fcb"}) {
+    int constant = kNone;
+    for (size_t c = 0; c < network.constants.size(); ++c)
+      if (network.constants[c].name == name) constant = static_cast<int>(c);
+    ASSERT_NE(constant, kNone) << name;
+    Array other = to_array(network.constants[static_cast<size_t>(constant)]);
+    std::vector<float> numbers;
+    for (double& v : other.reals)
+      numbers.push_back(static_cast<float>(v = static_cast<float>(1.5 * v + 0.25)));
+    engine.set(constant, numbers.data());
+    const auto changed = run(engine, network, s);
+    expect_close(changed, judge(network, s, {{constant, std::make_shared<const Array>(other)}}), 1e-5);
+    EXPECT_NE(changed, before) << name;
+    engine.set(constant, nullptr);
+    EXPECT_EQ(run(engine, network, s), before) << name;
+  }
+}
+
+// Lanes see their samples in order, and what they sum has the same bits on any number of threads.
+TEST(Engine, LanesAreInOrder) {
+  const Network network = small_cnn();
+  const Samples s = random_samples({{3, 9, 9}}, 100);
+  const int conv = network.graph.nodes[0].outputs[0];
+  std::vector<float> first;
+  for (const int workers : {1, 2, 5}) {
+    set_threads(workers);
+    Engine engine(network, {.samples = s.dims, .watched = {conv}, .piece = 3});
+    std::vector<float> sums(4, 0.0f);
+    std::vector<int64_t> next(4, 0);
+    int64_t seen = 0;
+    std::mutex mutex;
+    engine.observe(
+        s.count,
+        [&](int, int64_t at, int64_t count, float* to) {
+          std::copy_n(s.numbers[0].begin() + at * 243, count * 243, to);
+        },
+        [&](const Observed& o) {
+          EXPECT_EQ(o.value, conv);
+          EXPECT_EQ(o.size, 8 * 5 * 5);
+          EXPECT_GE(o.first, next[static_cast<size_t>(o.lane)]);
+          next[static_cast<size_t>(o.lane)] = o.first + 1;
+          for (int64_t i = 0; i < o.count * o.size; ++i) sums[static_cast<size_t>(o.lane)] += o.numbers[i];
+          const std::lock_guard lock(mutex);
+          seen += o.count;
+        },
+        4);
+    EXPECT_EQ(seen, 100);
+    if (first.empty()) first = sums;
+    EXPECT_EQ(sums, first);
+  }
+  set_threads(0);
+}
+
+TEST(Engine, RefusesSamplesOfAnotherShape) {
+  const Network network = small_cnn();
+  try {
+    Engine engine(network, {.samples = {{3, 8, 8}}});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::mismatch);
+    EXPECT_NE(std::string(e.what()).find("input 'x'"), std::string::npos) << e.what();
+  }
+}
+
+}  // namespace
+}  // namespace dws::network

@@ -1,0 +1,32 @@
+// Options of verbs that run networks on labelled data.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format/labelled.h"
+#include "network/evaluate.h"
+#include "network_input.h"
+
+namespace dws::tools {
+
+struct DataOptions {
+  std::vector<std::string> data, labels;
+  std::vector<double> mean, std;
+  int64_t limit = 0, batch = 0;
+  std::string output = "auto";
+};
+void add_data_options(CLI::App& verb, DataOptions& options);
+
+// The data as `network` wants it: normalised by --mean and --std, or else as its own metadata "dws.input" says.
+LabelledData read_data(const DataOptions& options, const NetworkInput& network);
+
+network::Evaluator::Options evaluator_options(const DataOptions& options);
+
+// Says once on stderr which operators are slow.
+void warn_if_slow(const network::Engine& engine, const std::string& file);
+
+}  // namespace dws::tools
