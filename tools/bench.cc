@@ -16,8 +16,9 @@ namespace {
 
 std::vector<BenchCase> all_cases() {
   std::vector<BenchCase> cases;
-  for (const auto& list :
-       {bench_machine(), bench_matmul(), bench_fit(), bench_dws(), bench_augment(), bench_scale(), bench_growth(), bench_symmetry(), bench_open(), bench_checkpoint(), bench_assignment(), bench_align(), bench_engine()})
+  for (const auto& list : {bench_machine(), bench_matmul(), bench_fit(), bench_dws(), bench_augment(),
+                           bench_scale(), bench_growth(), bench_symmetry(), bench_open(), bench_checkpoint(),
+                           bench_assignment(), bench_align(), bench_merge(), bench_engine()})
     cases.insert(cases.end(), list.begin(), list.end());
   return cases;
 }

@@ -38,6 +38,7 @@ std::vector<BenchCase> bench_align();
 std::vector<BenchCase> bench_open();
 std::vector<BenchCase> bench_checkpoint();
 std::vector<BenchCase> bench_assignment();
+std::vector<BenchCase> bench_merge();
 
 // Seconds of one call of `work`, over as many calls as fit into about `seconds` (two at least).
 struct Timing {

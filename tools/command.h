@@ -29,6 +29,7 @@ void register_fit(CLI::App& app, const Globals& globals, Run& run);
 void register_graph(CLI::App& app, const Globals& globals, Run& run);
 void register_inspect(CLI::App& app, const Globals& globals, Run& run);
 void register_lmc(CLI::App& app, const Globals& globals, Run& run);
+void register_merge(CLI::App& app, const Globals& globals, Run& run);
 void register_permute(CLI::App& app, const Globals& globals, Run& run);
 void register_render(CLI::App& app, const Globals& globals, Run& run);
 void register_symmetry(CLI::App& app, const Globals& globals, Run& run);

@@ -53,7 +53,8 @@ void apply(const Common& common) {
 // on another number of threads, writes the same bytes.
 const std::vector<std::string> kRunFlags{"-q", "--quiet", "-v", "--verbose", "--resume", "--force", "--json"};
 const std::vector<std::string> kRunOptions{"--threads",  "--log-level", "--log-file",
-                                           "--progress", "--log",       "--checkpoint-every"};
+                                           "--progress", "--log",       "--checkpoint-every",
+                                           "--max-memory"};
 
 bool contains(const std::vector<std::string>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
@@ -126,6 +127,7 @@ void register_verbs(CLI::App& app, const Globals& globals, Run& run) {
   register_train(app, globals, run);
   register_classify(app, globals, run);
   register_align(app, globals, run);
+  register_merge(app, globals, run);
   register_inspect(app, globals, run);
   register_symmetry(app, globals, run);
   register_verify(app, globals, run);

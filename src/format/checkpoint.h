@@ -31,6 +31,7 @@ class Checkpoint {
 
   const std::string& path() const noexcept { return path_; }
   bool sharded() const noexcept { return !index_path_.empty(); }
+  const std::string& index_path() const noexcept { return index_path_; }  // "" where it is one file
   const std::vector<Safetensors>& files() const noexcept { return files_; }
   // All of them, file by file, in the order of their bytes.
   const std::vector<CheckpointTensor>& tensors() const noexcept { return tensors_; }

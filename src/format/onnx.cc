@@ -4,6 +4,7 @@
 
 #include "core/text.h"
 #include "format/onnx_parts.h"
+#include "format/patch.h"
 
 namespace dws {
 namespace {
@@ -116,6 +117,25 @@ Bytes Onnx::file_bytes() const noexcept {
 }
 const std::map<std::string, MappedFile>& Onnx::external_files() const noexcept {
   return state_->source.external;
+}
+namespace {
+
+// The mapping that holds `part`, or nothing.
+template <class State>
+const MappedFile* mapping_of(const State& state, Bytes part) noexcept {
+  if (format::inside(part, state.file.bytes())) return &state.file;
+  for (const auto& [name, file] : state.source.external)
+    if (format::inside(part, file.bytes())) return &file;
+  return nullptr;
+}
+
+}  // namespace
+
+void Onnx::release(Bytes part) const noexcept {
+  if (const MappedFile* file = mapping_of(*state_, part)) file->release(part);
+}
+void Onnx::prefetch(Bytes part) const noexcept {
+  if (const MappedFile* file = mapping_of(*state_, part)) file->prefetch(part);
 }
 const std::deque<OnnxSpelled>& Onnx::spelled() const noexcept {
   return state_->source.spelled;

@@ -173,6 +173,9 @@ class Onnx {
   // The file, and the files of external data by their names in it; empty for parse().
   Bytes file_bytes() const noexcept;
   const std::map<std::string, MappedFile>& external_files() const noexcept;
+  // MappedFile::release() and prefetch() of a part of a tensor's bytes; nothing where they are no file's.
+  void release(Bytes part) const noexcept;
+  void prefetch(Bytes part) const noexcept;
   const std::deque<OnnxSpelled>& spelled() const noexcept;
   // What is odd but harmless, a line each.
   const std::vector<std::string>& warnings() const noexcept;

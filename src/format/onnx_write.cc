@@ -8,6 +8,7 @@
 #include "format/failure.h"
 #include "format/onnx_numbers.h"
 #include "format/onnx_rewrite.h"
+#include "format/onnx_wire.h"
 #include "format/patch.h"
 
 namespace dws {
@@ -76,9 +77,32 @@ void prepare_way(const fs::path& folder, const std::string& name) {
   if (error) throw_errno(at.parent_path().string(), "cannot make the folder");
 }
 
+// ModelProto.metadata_props, one message an entry. A message may be followed by more of its fields.
+std::string metadata_fields(const Onnx& model,
+                            const std::vector<std::pair<std::string, std::string>>& metadata) {
+  const auto put = [](char tag, const std::string& bytes, std::string& to) {
+    to += tag;
+    format::put_varint(bytes.size(), to);
+    to += bytes;
+  };
+  constexpr char kProps = 14 << 3 | 2, kKey = 1 << 3 | 2, kValue = 2 << 3 | 2;
+  std::string fields;
+  for (const auto& [key, value] : metadata) {
+    std::string free = key;
+    const auto taken = [&](const auto& entry) { return entry.first == free; };
+    for (int i = 2; std::ranges::any_of(model.metadata(), taken); ++i) free = text("{}.{}", key, i);
+    std::string entry;
+    put(kKey, free, entry);
+    put(kValue, value, entry);
+    put(kProps, entry, fields);
+  }
+  return fields;
+}
+
 }  // namespace
 
-void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches, bool force) {
+void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches, bool force,
+                const std::vector<std::pair<std::string, std::string>>& metadata) {
   Sorted sorted = sort(model, patches);
   const fs::path folder = folder_of(path);
   require_writable(path, force);
@@ -110,6 +134,7 @@ void write_onnx(const Onnx& model, const std::string& path, const std::vector<Pa
     else
       out.write(piece.data(), piece.size());
   }
+  out.write(metadata_fields(model, metadata));
   out.commit();
 }
 

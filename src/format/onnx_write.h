@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "format/onnx.h"
@@ -16,6 +17,9 @@ namespace dws {
 // would get different ones, where `path` has the name of external data, and where `path` lies beside the model itself, so that
 // changed external data would take the place of its own; Error{path_escape} where external data would be written through a
 // link.
-void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches, bool force);
+// `metadata`: entries that are added to the model's own, behind everything else in the file; where a key is taken, with a
+// number behind it.
+void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches, bool force,
+                const std::vector<std::pair<std::string, std::string>>& metadata = {});
 
 }  // namespace dws

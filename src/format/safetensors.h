@@ -93,6 +93,15 @@ struct TensorSource {
   static TensorSource raw(std::string name, Dtype dtype, std::vector<int64_t> shape, Bytes data);
 };
 
+// The start of a file that holds these tensors in this order, up to its data, and where in the data each begins (and, last, the
+// data's size): for who writes the data itself. `fill` is not called. Throws as write_safetensors() does.
+struct SafetensorsHeader {
+  std::string bytes;
+  std::vector<uint64_t> begin;
+};
+SafetensorsHeader safetensors_header(const std::string& path, const std::vector<TensorSource>& tensors,
+                                     const std::vector<std::pair<std::string, std::string>>& metadata);
+
 // Whole or not at all; throws Error{duplicate_name} for two tensors or metadata keys of one name,
 // Error{size_mismatch} when `fill` gives another number of bytes than shape and dtype ask for. Order: dtype
 // descending, then name; header padded with spaces to a multiple of 8.

@@ -120,20 +120,14 @@ TensorSource TensorSource::raw(std::string name, Dtype dtype, std::vector<int64_
   return from_memory(std::move(name), dtype, std::move(shape), data);
 }
 
-void write_safetensors(const std::string& path, std::vector<TensorSource> tensors,
-                       const std::vector<std::pair<std::string, std::string>>& metadata, bool force) {
-  // Wide types first keeps every tensor aligned to its own size behind a header of a multiple of 8.
-  std::sort(tensors.begin(), tensors.end(), [](const TensorSource& a, const TensorSource& b) {
-    return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name;
-  });
+SafetensorsHeader safetensors_header(const std::string& path, const std::vector<TensorSource>& tensors,
+                                     const std::vector<std::pair<std::string, std::string>>& metadata) {
   check_names(path, tensors);
-
+  SafetensorsHeader made;
   std::string header = "{";
   if (!metadata.empty()) append_metadata(path, metadata, header);
-  std::vector<uint64_t> sizes;
   uint64_t at = 0;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const TensorSource& tensor = tensors[i];
+  for (const TensorSource& tensor : tensors) {
     const uint64_t size = byte_size(path, tensor);
     if (header.size() > 1) header += ',';
     uint64_t end = 0;
@@ -142,9 +136,10 @@ void write_safetensors(const std::string& path, std::vector<TensorSource> tensor
            {.file = path, .what = "the file does not fit 64 bits", .tensor = tensor.name});
     }
     append_entry(path, tensor, at, end, header);
-    sizes.push_back(size);
+    made.begin.push_back(at);
     at = end;
   }
+  made.begin.push_back(at);
   header += '}';
   header.append((8 - header.size() % 8) % 8, ' ');
   if (header.size() > kMaxHeader) {
@@ -153,13 +148,22 @@ void write_safetensors(const std::string& path, std::vector<TensorSource> tensor
                                 .expected = text("at most {} bytes", kMaxHeader),
                                 .got = text("{}", header.size())});
   }
+  for (size_t i = 0; i < 8; ++i) made.bytes += static_cast<char>(uint64_t{header.size()} >> (8 * i) & 0xff);
+  made.bytes += header;
+  return made;
+}
 
+void write_safetensors(const std::string& path, std::vector<TensorSource> tensors,
+                       const std::vector<std::pair<std::string, std::string>>& metadata, bool force) {
+  // Wide types first keeps every tensor aligned to its own size behind a header of a multiple of 8.
+  std::sort(tensors.begin(), tensors.end(), [](const TensorSource& a, const TensorSource& b) {
+    return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name;
+  });
+  const SafetensorsHeader header = safetensors_header(path, tensors, metadata);
   AtomicFile file(path, force);
-  unsigned char length[8];
-  for (size_t i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(uint64_t{header.size()} >> (8 * i));
-  file.write(length, sizeof length);
-  file.write(header);
-  for (size_t i = 0; i < tensors.size(); ++i) write_data(file, tensors[i], sizes[i]);
+  file.write(header.bytes);
+  for (size_t i = 0; i < tensors.size(); ++i)
+    write_data(file, tensors[i], header.begin[i + 1] - header.begin[i]);
   file.commit();
 }
 

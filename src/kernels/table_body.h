@@ -10,6 +10,7 @@
 #include "kernels/elementwise_body.h"
 #include "kernels/fused_matrix_body.h"
 #include "kernels/matmul_body.h"
+#include "kernels/mix_body.h"
 #include "kernels/norm_body.h"
 #include "kernels/optimizer_body.h"
 #include "kernels/peak_body.h"
@@ -72,6 +73,17 @@ static constexpr Table kTable = {
     .relax_row = relax_row,
     .soften_row = soften_row,
     .extremes = extremes,
+    .widen_bf16 = widen_bf16,
+    .widen_f16 = widen_f16,
+    .narrow_bf16 = narrow_bf16,
+    .narrow_f16 = narrow_f16,
+    .weighted_sum = weighted_sum,
+    .subtract = subtract,
+    .dot = dot,
+    .sum_abs = sum_abs,
+    .first_beyond = first_beyond,
+    .agree = agree,
+    .random_words = random_words,
     .fma_chains = fma_chains,
     .triad = triad,
     .read_all = read_all,

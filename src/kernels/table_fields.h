@@ -2,6 +2,7 @@
 // beside them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/bf16.h"
@@ -107,6 +108,18 @@ struct Table {
   void (*soften_row)(int64_t n, const float* gain, const float* price, float sharpness, float* e,
                      float* mass) noexcept;
   void (*extremes)(int64_t n, const float* x, float* low, float* high) noexcept;
+  // mix.h
+  void (*widen_bf16)(int64_t n, const std::byte* x, float* y) noexcept;
+  void (*widen_f16)(int64_t n, const std::byte* x, float* y) noexcept;
+  void (*narrow_bf16)(int64_t n, const float* x, std::byte* y) noexcept;
+  void (*narrow_f16)(int64_t n, const float* x, std::byte* y) noexcept;
+  void (*weighted_sum)(int64_t n, int K, const float* const* x, const float* w, float* y) noexcept;
+  void (*subtract)(int64_t n, const float* a, const float* b, float* y) noexcept;
+  double (*dot)(int64_t n, const float* a, const float* b) noexcept;
+  double (*sum_abs)(int64_t n, const float* a) noexcept;
+  int64_t (*first_beyond)(int64_t n, const float* x, float limit) noexcept;
+  void (*agree)(int64_t n, int K, const float* const* d, const float* w, bool normalize, float* y) noexcept;
+  void (*random_words)(int64_t n, uint64_t seed, uint64_t stream, uint64_t first, uint32_t* y) noexcept;
   // peak.h
   double (*fma_chains)(int64_t steps) noexcept;
   void (*triad)(int64_t n, float s, const float* b, const float* c, float* a) noexcept;

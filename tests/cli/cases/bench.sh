@@ -4,7 +4,8 @@ grep -q '"schema":"dws.bench/1"' bench.jsonl
 for name in machine.peak machine.peak.all_threads machine.memory machine.memory.all_threads matmul.forward \
   dws.forward.32 dws.training_step.64 dws.forward.64.layers5.batch512 dws.training_step.32.layers5.batch64 \
   dws.split.forward.32 dws.split.training_step.64 fit.one_thread fit.all_threads fit.split \
-  scale.fit scale.forward scale.training_step growth.width growth.depth symmetry.transformer open.2gb.inside open.2gb.external checkpoint.open checkpoint.symmetry align.mlp align.vgg16 align.resnet50; do
+  scale.fit scale.forward scale.training_step growth.width growth.depth symmetry.transformer open.2gb.inside open.2gb.external checkpoint.open checkpoint.symmetry align.mlp align.vgg16 align.resnet50 \
+  merge.linear_bf16 merge.ties; do
   grep -q "\"name\":\"$name\"" bench.jsonl || die "no case $name"
 done
 ! grep -qiE '"(gflops|[a-z_]*_per_second|share_of_peak)":(null|0[,}]|-)' bench.jsonl || die "$(cat bench.jsonl)"
