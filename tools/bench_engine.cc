@@ -7,6 +7,7 @@
 #include "core/buffer.h"
 #include "core/parallel.h"
 #include "core/rng.h"
+#include "network/array.h"
 #include "network/engine.h"
 #include "network/graph_builder.h"
 

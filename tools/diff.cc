@@ -35,15 +35,16 @@ std::string what_of(const DiffRow& row) {
   }
   return "";
 }
-Json json_of(const DiffSums& s) {
-  return Json::object({{"elements", s.count},
-                       {"l2", s.l2()},
-                       {"relative", s.relative()},
-                       {"cosine", s.cosine()},
-                       {"largest", s.largest},
-                       {"largest_index", s.largest_at < 0 ? Json() : Json(s.largest_at)},
-                       {"equal", s.share_equal()},
-                       {"sigma_ratio", s.sigma_ratio()}});
+void add_numbers(Json& line, const DiffSums& s) {
+  const Json numbers = Json::object({{"elements", s.count},
+                                     {"l2", s.l2()},
+                                     {"relative", s.relative()},
+                                     {"cosine", s.cosine()},
+                                     {"largest", s.largest},
+                                     {"largest_index", s.largest_at < 0 ? Json() : Json(s.largest_at)},
+                                     {"equal", s.share_equal()},
+                                     {"sigma_ratio", s.sigma_ratio()}});
+  for (const auto& [key, value] : numbers.as_object()) line.set(key, value);
 }
 std::string numbers_of(const DiffSums& s) {
   return text("{:.4g}\t{:.4g}\t{:.6f}\t{:.4g}\t{:.4f}\t{:.4f}", s.l2(), s.relative(), s.cosine(), s.largest,
@@ -95,7 +96,7 @@ int Diff::run() const {
                               {"shape", shape},
                               {"same", row.equal()}});
     if (row.kind == DiffKind::compared)
-      for (const auto& [key, value] : json_of(row.sums).as_object()) line.set(key, value);
+      add_numbers(line, row.sums);
     else
       line.set("difference", what_of(row));
     print(line.dump());
@@ -103,7 +104,7 @@ int Diff::run() const {
   if (json) {
     Json line =
         Json::object({{"schema", "dws.diff/1"}, {"tensor", nullptr}, {"a", a}, {"b", b}, {"same", same}});
-    for (const auto& [key, value] : json_of(total).as_object()) line.set(key, value);
+    add_numbers(line, total);
     print(line.dump());
   } else {
     print(text("total\t\t{}\t{}", total.count, numbers_of(total)));
