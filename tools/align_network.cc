@@ -163,16 +163,16 @@ align::NetworkMatch AlignNetwork::match_by_activations(const align::Pair& pair, 
       .form = form == "regression" ? align::Form::regression : align::Form::correlation,
       .kinds = options.kinds,
       .max_memory = parse_bytes(max_memory, "--max-memory")};
-  const align::Data given{.samples = samples.size(), .fill = [&](int, int64_t first, int64_t count, float* to) {
-                            samples.read(first, count, to);
-                          }};
+  const align::Data given{
+      .samples = samples.size(),
+      .fill = [&](int, int64_t first, int64_t count, float* to) { samples.read(first, count, to); }};
   const align::ActivationMatch found =
       align::match_activations(pair.spec, of_a.network, of_b.network, input_for(of_a, samples), given, how);
   if (!found.left.empty())
     log_warn(text("{} groups show in no value of the network and stay as they are: {}", found.left.size(),
                   one_line(join(found.left, ", "))));
-  log_info(text("{} samples, {} passes; mean {} of units {:.4f} before, {:.4f} after", found.samples, found.passes,
-                form, found.before, found.after));
+  log_info(text("{} samples, {} passes; mean {} of units {:.4f} before, {:.4f} after", found.samples,
+                found.passes, form, found.before, found.after));
   align::NetworkMatch match;
   match.objective = {pair.objective(symmetry::identity_element(pair.spec)), pair.objective(found.element)};
   match.element = found.element;
@@ -183,9 +183,10 @@ align::NetworkMatch AlignNetwork::match_by_activations(const align::Pair& pair, 
 
 int AlignNetwork::run(const Globals& globals) {
   if ((method == kActivations) != !data.data.empty() && apply.empty())
-    throw Error(ErrorKind::usage,
-                method == kActivations ? "--method activations needs --data" : "--data is for --method activations",
-                "dws align A B -o OUT --method activations --data train-images-idx3-ubyte --limit 5000");
+    throw Error(
+        ErrorKind::usage,
+        method == kActivations ? "--method activations needs --data" : "--data is for --method activations",
+        "dws align A B -o OUT --method activations --data train-images-idx3-ubyte --limit 5000");
   const bool to_stdout = out == "-";
   if (to_stdout && json)
     throw Error(ErrorKind::usage, "--json and -o -: stdout cannot be both", "give -o the name of a file");
@@ -210,7 +211,8 @@ int AlignNetwork::run(const Globals& globals) {
   align::NetworkMatch match;
   if (apply.empty()) {
     const auto chosen = std::ranges::find(kMethods, method, &Method::name);
-    match = chosen == std::end(kMethods) ? match_by_activations(pair, of_a, of_b) : chosen->match(pair, options);
+    match =
+        chosen == std::end(kMethods) ? match_by_activations(pair, of_a, of_b) : chosen->match(pair, options);
   } else {
     match.element = symmetry::element_from_json(spec, Json::parse(read_text(apply), apply), apply);
     match.objective = {pair.objective(match.element)};

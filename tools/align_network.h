@@ -24,7 +24,8 @@ struct AlignNetwork {
   int run(const Globals& globals);
 
  private:
-  align::NetworkMatch match_by_activations(const align::Pair& pair, const NetworkInput& of_a, const NetworkInput& of_b) const;
+  align::NetworkMatch match_by_activations(const align::Pair& pair, const NetworkInput& of_a,
+                                           const NetworkInput& of_b) const;
 };
 
 // Whether two files are networks for this, and not zoos: an ONNX file, or what is read as no zoo.

@@ -28,8 +28,8 @@ struct Lmc {
   int64_t repair_limit = 5'000;
 
   int run() const;
-  NamedCurve curve(network::Evaluator& evaluator, const NetworkInput& a, size_t which, const LabelledData* measured,
-                   Progress& progress) const;
+  NamedCurve curve(network::Evaluator& evaluator, const NetworkInput& a, size_t which,
+                   const LabelledData* measured, Progress& progress) const;
   void write(const NamedCurve& curve, const std::string& other) const;
 };
 
@@ -79,7 +79,8 @@ NamedCurve Lmc::curve(network::Evaluator& evaluator, const NetworkInput& a, size
     check_interrupt();
     const double lambda = static_cast<double>(i) / (points - 1);
     line.set(evaluator.engine(), lambda);
-    if (repaired && i > 0 && i < points - 1) repaired->set(evaluator.engine(), lambda);  // the ends are as given
+    if (repaired && i > 0 && i < points - 1)
+      repaired->set(evaluator.engine(), lambda);  // the ends are as given
     const network::Evaluation e = evaluator.run();
     curve.points.push_back({lambda, e.loss, e.accuracy()});
     progress.add(1);
@@ -175,9 +176,10 @@ void register_lmc(CLI::App& app, const Globals&, Run& run) {
       ->allow_extra_args(false)
       ->delimiter(',');
   sub->add_option("--plot", verb->plot, "a picture of the curves, SVG");
-  sub->add_flag("--repair", verb->repair,
-                "at each point between the ends set statistics right on --repair-data: of BatchNorm, or (REPAIR) "
-                "of each hidden layer's channels");
+  sub->add_flag(
+      "--repair", verb->repair,
+      "at each point between the ends set statistics right on --repair-data: of BatchNorm, or (REPAIR) "
+      "of each hidden layer's channels");
   sub->add_option("--repair-data", verb->repair_files, "data for it, as --data")->allow_extra_args(false);
   sub->add_option("--repair-limit", verb->repair_limit, "only the first so many samples of it")
       ->check(CLI::PositiveNumber)

@@ -106,7 +106,8 @@ int Merge::run() {
     throw Error(ErrorKind::usage, "--json and -o -: stdout cannot be both", "give -o the name of a file");
   if (output.out != "-" && (is_onnx(output.out) || output.out.ends_with(".safetensors")))
     require_writable(output.out, output.force);
-  if (!repair.data.empty() && output.out != "-" && !is_onnx(output.out) && !output.out.ends_with(".safetensors"))
+  if (!repair.data.empty() && output.out != "-" && !is_onnx(output.out) &&
+      !output.out.ends_with(".safetensors"))
     throw Error(ErrorKind::usage, text("--repair writes one file, not {}", one_line(output.out)),
                 "name it NAME.safetensors or NAME.onnx");
   if (!repair.data.empty() && output.resume)
@@ -191,7 +192,8 @@ template <class Write>
 merge::ExecuteReport Merge::write_whole(const MergeOutput& given, const std::vector<std::string>& from,
                                         const std::vector<double>& parts, const Write& write) const {
   if (repair.data.empty()) return write(given);
-  const char* ending = is_onnx(given.out) || (given.out == "-" && is_onnx(from.front())) ? ".onnx" : ".safetensors";
+  const char* ending =
+      is_onnx(given.out) || (given.out == "-" && is_onnx(from.front())) ? ".onnx" : ".safetensors";
   const Spooled between = Spooled::output(ending);
   MergeOutput first = given;
   first.out = between.path();
@@ -221,11 +223,10 @@ int Merge::of_all(merge::Choices c, const std::vector<std::string>& files) {
   for (const int i : c.models)
     from.push_back(i < static_cast<int>(files.size()) ? files[static_cast<size_t>(i)] : base);
   const bool weighted = c.method == merge::Method::linear && c.weight.size() == from.size();
-  const merge::ExecuteReport report =
-      write_whole(output, from, weighted ? c.weight : std::vector<double>(from.size(), 1.0),
-                  [&](const MergeOutput& to) {
-                    return write_merged(plan, opened, merge::pattern(opened, c), to, recipe);
-                  });
+  const merge::ExecuteReport report = write_whole(
+      output, from, weighted ? c.weight : std::vector<double>(from.size(), 1.0), [&](const MergeOutput& to) {
+        return write_merged(plan, opened, merge::pattern(opened, c), to, recipe);
+      });
   say(c, c.models.size(), report, since(start), recipe);
   return 0;
 }
@@ -332,8 +333,10 @@ void register_merge(CLI::App& app, const Globals& globals, Run& run) {
   add_sample_options(*verb, m.repair, "--repair");
   verb->get_option("--repair")
       ->description(
-          "data on which the merged network's statistics are set right: running statistics of BatchNorm, or (REPAIR) means and "
-          "deviations of each hidden layer's channels, which become the weighted means of the networks'; IDX or CIFAR-10 "
+          "data on which the merged network's statistics are set right: running statistics of BatchNorm, or "
+          "(REPAIR) means and "
+          "deviations of each hidden layer's channels, which become the weighted means of the networks'; IDX "
+          "or CIFAR-10 "
           "images or a safetensors file, may be repeated");
   add_network_options(*verb, m.source);
   verb->callback([command, &run] { run = [command] { return command->run(); }; });

@@ -13,13 +13,15 @@ network::RepairData repair_data(const LabelledData& data) {
 
 void say_repair(const network::Repair& repair, const std::string& file, int64_t samples) {
   log_info(text("{}: {} of {} layers on {} samples, {} passes", one_line(file),
-                repair.has_norms() ? "running statistics of the norms" : "means and deviations", repair.layers(), samples,
-                repair.passes()));
-  for (const std::string& layer : repair.skipped()) log_warn(text("{}: not repaired: {}", one_line(file), layer));
+                repair.has_norms() ? "running statistics of the norms" : "means and deviations",
+                repair.layers(), samples, repair.passes()));
+  for (const std::string& layer : repair.skipped())
+    log_warn(text("{}: not repaired: {}", one_line(file), layer));
 }
 
-Json repair_merged(const std::string& merged, const std::vector<std::string>& from, const std::vector<double>& weights,
-                   const NetworkOptions& options, const DataOptions& data, const std::string& out, bool force) {
+Json repair_merged(const std::string& merged, const std::vector<std::string>& from,
+                   const std::vector<double>& weights, const NetworkOptions& options, const DataOptions& data,
+                   const std::string& out, bool force) {
   const NetworkInput input = read_network(merged, options);
   const LabelledData samples = read_data(data, input);
   const std::vector<int64_t> dims = network::sample_dims(input.network, samples);
@@ -30,8 +32,8 @@ Json repair_merged(const std::string& merged, const std::vector<std::string>& fr
     const NetworkInput one = read_network(from[k], options);
     goals.push_back(network::Repair(one.network, {dims}).measure(given));
     if (goals.back().size() != repair.layers())
-      throw Error(ErrorKind::mismatch, text("{}: {} layers, where the merged network has {}", one_line(from[k]),
-                                            goals.back().size(), repair.layers()));
+      throw Error(ErrorKind::mismatch, text("{}: {} layers, where the merged network has {}",
+                                            one_line(from[k]), goals.back().size(), repair.layers()));
   }
   const auto changed = repair.run(
       given, goals.empty() ? std::vector<network::ChannelStatistics>{} : network::mean_of(goals, weights));

@@ -17,7 +17,8 @@ void say_repair(const network::Repair& repair, const std::string& file, int64_t 
 
 // Reads the network `merged`, made of `from` by these weights, and writes it to `out` with its statistics set right. Returns what was done,
 // for the recipe. Throws Error.
-Json repair_merged(const std::string& merged, const std::vector<std::string>& from, const std::vector<double>& weights,
-                   const NetworkOptions& options, const DataOptions& data, const std::string& out, bool force);
+Json repair_merged(const std::string& merged, const std::vector<std::string>& from,
+                   const std::vector<double>& weights, const NetworkOptions& options, const DataOptions& data,
+                   const std::string& out, bool force);
 
 }  // namespace dws::tools

@@ -22,15 +22,16 @@ using symmetry::NetworkGroup;
 using symmetry::Spec;
 
 // B's values that are A's, node by node.
-std::vector<int> counterparts(const network::Network& a, const network::Network& b, const std::vector<int>& values) {
+std::vector<int> counterparts(const network::Network& a, const network::Network& b,
+                              const std::vector<int>& values) {
   std::vector<int> of(a.values.size(), network::kNone);
   for (size_t n = 0; n < a.graph.nodes.size(); ++n) {
     const network::Node& x = a.graph.nodes[n];
     const network::Node* y = n < b.graph.nodes.size() ? &b.graph.nodes[n] : nullptr;
     if (!y || x.op != y->op || x.domain != y->domain || x.outputs.size() != y->outputs.size())
       throw Error(ErrorKind::mismatch,
-                  text("{}: {}: {} has {} in its place", one_line(a.file), x.where(a.values), one_line(b.file),
-                       y ? y->where(b.values) : std::string("nothing")),
+                  text("{}: {}: {} has {} in its place", one_line(a.file), x.where(a.values),
+                       one_line(b.file), y ? y->where(b.values) : std::string("nothing")),
                   "activations are compared value by value: both networks need the same graph");
     for (size_t i = 0; i < x.outputs.size(); ++i)
       if (x.outputs[i] != network::kNone) of[static_cast<size_t>(x.outputs[i])] = y->outputs[i];
@@ -43,9 +44,9 @@ std::vector<int> counterparts(const network::Network& a, const network::Network&
 // A site while the data goes by.
 struct Stream {
   Site site;
-  size_t watched = 0;   // its value, in the list of those watched
+  size_t watched = 0;  // its value, in the list of those watched
   int64_t items = 0, places = 0;
-  std::vector<int64_t> at_a, at_b;  // (items, places): where they lie in a sample
+  std::vector<int64_t> at_a, at_b;   // (items, places): where they lie in a sample
   std::vector<float> factor, shift;  // of B's numbers; empty: 1 and 0
   CrossSums sums;
   std::vector<float> a, b;
@@ -71,13 +72,19 @@ class Matcher {
  public:
   Matcher(const network::Network& a, const network::Network& b, const std::vector<network::ArrayPtr>& inputs,
           const Data& data, const ActivationOptions& options)
-      : a_(a), b_(b), inputs_(inputs), data_(data), options_(options), flow_(symmetry::discover_flow(a, inputs)) {
+      : a_(a),
+        b_(b),
+        inputs_(inputs),
+        data_(data),
+        options_(options),
+        flow_(symmetry::discover_flow(a, inputs)) {
     int64_t batch = 1;
     for (const network::ArrayPtr& input : inputs)
       if (!input->dims.empty()) batch = std::max<int64_t>(input->dims.front(), 1);
     sites_ = find_sites(flow_, a, batch);
     for (symmetry::SpecTensor& t : flow_.tensors)
-      if (t.value != network::kNone && !t.dims.empty() && t.dims.front() % batch == 0) t.dims.front() /= batch;
+      if (t.value != network::kNone && !t.dims.empty() && t.dims.front() % batch == 0)
+        t.dims.front() /= batch;
     element_ = symmetry::identity_element(flow_);
     for (const NetworkGroup& g : flow_.groups) {
       evidence_.emplace_back(g, options.kinds);
@@ -143,8 +150,15 @@ class Matcher {
 
   Stream stream(const Site& site) const {
     const NetworkGroup& g = group(site.group);
-    Stream s{.site = site, .items = g.blocks * g.size, .at_a = {}, .at_b = {}, .factor = {}, .shift = {},
-             .sums = CrossSums(g.blocks * g.size), .a = {}, .b = {}};
+    Stream s{.site = site,
+             .items = g.blocks * g.size,
+             .at_a = {},
+             .at_b = {},
+             .factor = {},
+             .shift = {},
+             .sums = CrossSums(g.blocks * g.size),
+             .a = {},
+             .b = {}};
     for (int64_t block = 0; block < g.blocks; ++block) {
       const Slices slices = slices_of(flow_, site.group, site.member, block);
       s.places = slices.per_item;
@@ -160,7 +174,8 @@ class Matcher {
         moved = true;
       }
     if (!moved) return s;
-    network::Array number{.type = OnnxType::f64, .dims = flow_.tensors[static_cast<size_t>(site.tensor)].dims};
+    network::Array number{.type = OnnxType::f64,
+                          .dims = flow_.tensors[static_cast<size_t>(site.tensor)].dims};
     const auto acted = [&](const auto& numbers) {
       number.reals.resize(static_cast<size_t>(network::elements(number.dims)));
       numbers(number.reals);
@@ -234,8 +249,8 @@ class Matcher {
     for (const Stream& s : streams) {
       if (!s.sums.finite())
         throw Error(ErrorKind::bad_value,
-                    text("{} or {}: value '{}' is not finite on the data", one_line(a_.file), one_line(b_.file),
-                         escaped(flow_.tensors[static_cast<size_t>(s.site.tensor)].name)));
+                    text("{} or {}: value '{}' is not finite on the data", one_line(a_.file),
+                         one_line(b_.file), escaped(flow_.tensors[static_cast<size_t>(s.site.tensor)].name)));
       options_.form == Form::correlation ? s.sums.correlations(scores) : s.sums.products(scores);
       evidence_[static_cast<size_t>(s.site.group)].add(s.site, s.sums, scores);
     }
@@ -246,7 +261,8 @@ class Matcher {
     const NetworkGroup& outer = group(root);
     std::vector<int> inner;
     for (size_t g = 0; g < flow_.groups.size(); ++g)
-      if (flow_.groups[g].by == root && !solved_[g] && !evidence_[g].empty()) inner.push_back(static_cast<int>(g));
+      if (flow_.groups[g].by == root && !solved_[g] && !evidence_[g].empty())
+        inner.push_back(static_cast<int>(g));
     const Evidence& own = evidence_[static_cast<size_t>(root)];
     std::vector<int32_t> blocks(static_cast<size_t>(outer.size));
     std::iota(blocks.begin(), blocks.end(), 0);
@@ -267,7 +283,8 @@ class Matcher {
     }
     take(root, 0, blocks, [](int64_t block) { return block; });
     solved_[static_cast<size_t>(root)] = true;
-    for (const int g : inner) place(g, [&](int64_t block) { return int64_t{blocks[static_cast<size_t>(block)]}; });
+    for (const int g : inner)
+      place(g, [&](int64_t block) { return int64_t{blocks[static_cast<size_t>(block)]}; });
   }
   template <class BlockOf>
   void place(int g, const BlockOf& block_of) {
@@ -316,8 +333,9 @@ class Matcher {
 // The group of the flow that has the same members on stored tensors; -1: none.
 int same_group(const Spec& spec, const NetworkGroup& group, const Spec& flow) {
   const auto same = [&](const NetworkGroup& other) {
-    if (other.size != group.size || other.blocks != group.blocks || other.signs.size() != group.signs.size() ||
-        other.scales.size() != group.scales.size() || other.phases.size() != group.phases.size())
+    if (other.size != group.size || other.blocks != group.blocks ||
+        other.signs.size() != group.signs.size() || other.scales.size() != group.scales.size() ||
+        other.phases.size() != group.phases.size())
       return false;
     size_t stored = 0;
     for (const Member& m : other.members) {

@@ -32,9 +32,10 @@ struct ActivationOptions {
 };
 
 struct ActivationMatch {
-  symmetry::NetworkElement element;      // of `spec`
-  std::vector<std::string> left;         // groups that show on no value, or in no spec of the graph: they stay as they are
-  int passes = 0;                        // over the data
+  symmetry::NetworkElement element;  // of `spec`
+  std::vector<std::string>
+      left;        // groups that show on no value, or in no spec of the graph: they stay as they are
+  int passes = 0;  // over the data
   int64_t samples = 0;
   // Mean correlation (or product) of A's items with B's in the same place, over all items of all groups that were matched: as B stands, and
   // after.
@@ -44,8 +45,8 @@ struct ActivationMatch {
 // `spec` of A, found from its graph (groups that were changed by hand are left). `inputs`: type and shape of each input, the batch axis
 // first. B's graph must be A's node by node. The same bits on any number of threads; they may depend on max_memory. Throws
 // Error{mismatch} naming the first node that differs, Error{empty} without samples, Error{bad_value} naming a value that is not finite.
-ActivationMatch match_activations(const symmetry::Spec& spec, const network::Network& a, const network::Network& b,
-                                  const std::vector<network::ArrayPtr>& inputs, const Data& data,
-                                  const ActivationOptions& options);
+ActivationMatch match_activations(const symmetry::Spec& spec, const network::Network& a,
+                                  const network::Network& b, const std::vector<network::ArrayPtr>& inputs,
+                                  const Data& data, const ActivationOptions& options);
 
 }  // namespace dws::align

@@ -9,9 +9,9 @@
 namespace dws::align {
 namespace {
 
-constexpr int64_t kRows = 1'024;   // of which products are summed in float32
-constexpr int64_t kTile = 64;      // items of A at a time
-constexpr double kDead = 1e-12;    // a variance below this share of the mean square is rounding
+constexpr int64_t kRows = 1'024;  // of which products are summed in float32
+constexpr int64_t kTile = 64;     // items of A at a time
+constexpr double kDead = 1e-12;   // a variance below this share of the mean square is rounding
 
 }  // namespace
 
@@ -24,7 +24,8 @@ void CrossSums::take(Side& side, int64_t rows, float* x) const {
     parallel_blocks(items_, kTile, [&](int64_t begin, int64_t end) {
       std::vector<double> sums(static_cast<size_t>(end - begin));
       for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = begin; i < end; ++i) sums[static_cast<size_t>(i - begin)] += double{x[r * items_ + i]};
+        for (int64_t i = begin; i < end; ++i)
+          sums[static_cast<size_t>(i - begin)] += double{x[r * items_ + i]};
       for (int64_t i = begin; i < end; ++i)
         side.origin[static_cast<size_t>(i)] =
             static_cast<float>(sums[static_cast<size_t>(i - begin)] / static_cast<double>(rows));
@@ -50,8 +51,8 @@ void CrossSums::add(int64_t rows, float* a, float* b) {
     std::vector<float> tile(static_cast<size_t>((end - begin) * items_));
     for (int64_t r = 0; r < rows; r += kRows) {
       const int64_t here = std::min(kRows, rows - r);
-      kernels::matmul<float>(end - begin, items_, here, a + r * items_ + begin, 1, items_, b + r * items_, items_,
-                             tile.data(), items_, false);
+      kernels::matmul<float>(end - begin, items_, here, a + r * items_ + begin, 1, items_, b + r * items_,
+                             items_, tile.data(), items_, false);
       double* to = cross_.data() + begin * items_;
       for (size_t k = 0; k < tile.size(); ++k) to[k] += double{tile[k]};
     }
@@ -92,8 +93,8 @@ void CrossSums::correlations(std::vector<float>& out) const {
   parallel_for(items_, [&](int64_t i) {
     const double scale_a = inverse(variance_a(i));
     for (int64_t j = 0; j < items_; ++j)
-      out[static_cast<size_t>(i * items_ + j)] =
-          static_cast<float>(std::clamp(covariance(i, j) * scale_a * scale_b[static_cast<size_t>(j)], -1., 1.));
+      out[static_cast<size_t>(i * items_ + j)] = static_cast<float>(
+          std::clamp(covariance(i, j) * scale_a * scale_b[static_cast<size_t>(j)], -1., 1.));
   });
 }
 
@@ -102,8 +103,7 @@ void CrossSums::products(std::vector<float>& out) const {
   if (rows_ == 0) return;
   parallel_for(items_, [&](int64_t i) {
     for (int64_t j = 0; j < items_; ++j)
-      out[static_cast<size_t>(i * items_ + j)] =
-          static_cast<float>(covariance(i, j) + mean_a(i) * mean_b(j));
+      out[static_cast<size_t>(i * items_ + j)] = static_cast<float>(covariance(i, j) + mean_a(i) * mean_b(j));
   });
 }
 

@@ -10,7 +10,9 @@ class CrossSums {
  public:
   explicit CrossSums(int64_t items) : items_(items) {}
   // What they take while data is added.
-  static uint64_t bytes(int64_t items) noexcept { return sizeof(double) * static_cast<uint64_t>(items * items); }
+  static uint64_t bytes(int64_t items) noexcept {
+    return sizeof(double) * static_cast<uint64_t>(items * items);
+  }
 
   // a, b (rows, items), of the same samples and places; both are overwritten. The numbers are taken from about the first rows' means, so
   // that nothing is lost where a mean is far larger than what varies. Products are float32 over at most 1,024 rows, their sums float64:

@@ -13,7 +13,8 @@ using symmetry::NetworkGroup;
 using symmetry::Spec;
 
 constexpr size_t kMaxGenerators = 10;  // combinations of them are tried
-constexpr std::string_view kProducts[] = {"MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "FusedMatMul", "FusedConv"};
+constexpr std::string_view kProducts[] = {"MatMul", "Gemm",        "Conv",     "ConvTranspose",
+                                          "Einsum", "FusedMatMul", "FusedConv"};
 
 // How a group's value is read: summed over by a product, by another operator, or not at all.
 enum class Read { kept, summed, multiplied };
@@ -95,16 +96,15 @@ class Finder {
     };
     for (size_t p = 0; p < group.phases.size(); ++p)
       cover([p](const Site& s) { return s.phase == static_cast<int>(p); });
-    for (size_t k = 0; k < group.scales.size(); ++k) cover([k](const Site& s) { return s.exponents[k] != 0; });
+    for (size_t k = 0; k < group.scales.size(); ++k)
+      cover([k](const Site& s) { return s.exponents[k] != 0; });
     for (size_t k = 0; k < group.signs.size() + group.phases.size(); ++k) {
       cover([k](const Site& s) { return (s.flips >> k) % 2 != 0; });
       cover([k](const Site& s) { return s.flips == uint32_t{1} << k; });
     }
   }
   // Numbers, and not sizes or places.
-  bool real(int value) const {
-    return value != network::kNone && !network_.constant_of(value);
-  }
+  bool real(int value) const { return value != network::kNone && !network_.constant_of(value); }
   // Samples lie one behind another: reshapes may have joined the batch axis with others.
   bool whole_samples(int tensor) const {
     const auto t = static_cast<size_t>(tensor);
@@ -151,12 +151,14 @@ class Finder {
   }
   // Whether another group moves any of the member's numbers: not where it is a part of the same axis beside it.
   bool meets(const NetworkGroup& group, const Member& member, const NetworkGroup& other) const {
-    const auto extent = flow_.tensors[static_cast<size_t>(member.tensor)].dims[static_cast<size_t>(member.axis)];
+    const auto extent =
+        flow_.tensors[static_cast<size_t>(member.tensor)].dims[static_cast<size_t>(member.axis)];
     return std::ranges::any_of(other.members, [&](const Member& m) {
       if (m.tensor != member.tensor) return false;
       if (m.axis != member.axis) return true;
       for (int64_t c = 0; c < extent; ++c)
-        if (symmetry::item_at(m, other.size, c) >= 0 && symmetry::item_at(member, group.size, c) >= 0) return true;
+        if (symmetry::item_at(m, other.size, c) >= 0 && symmetry::item_at(member, group.size, c) >= 0)
+          return true;
       return false;
     });
   }
@@ -164,8 +166,8 @@ class Finder {
   const Spec& flow_;
   const network::Network& network_;
   int64_t batch_;
-  std::vector<std::set<int>> on_;    // groups on each tensor
-  std::map<int, int> tensor_of_;     // by value
+  std::vector<std::set<int>> on_;             // groups on each tensor
+  std::map<int, int> tensor_of_;              // by value
   std::map<std::pair<int, int>, Read> read_;  // by tensor and group
 };
 

@@ -54,10 +54,9 @@ void Evidence::add(const Site& site, const CrossSums& sums, const std::vector<fl
 bool Evidence::dead() const noexcept {
   for (int64_t i = 0; i < items_; ++i) {
     const auto still = [&](auto deviations) {
-      return std::ranges::all_of(sites_,
-                                 [&](const Shown& s) {
-                                   return s.site.hint || (s.*deviations)[static_cast<size_t>(i)] == 0;
-                                 });
+      return std::ranges::all_of(sites_, [&](const Shown& s) {
+        return s.site.hint || (s.*deviations)[static_cast<size_t>(i)] == 0;
+      });
     };
     if (still(&Shown::deviation_a) || still(&Shown::deviation_b)) return true;
   }
@@ -115,8 +114,7 @@ void Evidence::fill(int64_t i, int64_t j, symmetry::GroupElement& element) const
   const auto to = static_cast<size_t>(i), from = static_cast<size_t>(j);
   double value = 0;
   const uint32_t flips = best_flips(i, j, value);
-  for (size_t k = 0; k < element.signs.size(); ++k)
-    element.signs[k][to] = (flips >> k) % 2 == 0 ? 1 : -1;
+  for (size_t k = 0; k < element.signs.size(); ++k) element.signs[k][to] = (flips >> k) % 2 == 0 ? 1 : -1;
   for (size_t k = 0; kinds_.scale && k < element.scales.size(); ++k) {
     double sum = 0;
     int count = 0;

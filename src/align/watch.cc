@@ -8,7 +8,8 @@
 namespace dws::align {
 namespace {
 
-network::EngineOptions options_of(const std::vector<network::ArrayPtr>& inputs, const std::vector<int>& values) {
+network::EngineOptions options_of(const std::vector<network::ArrayPtr>& inputs,
+                                  const std::vector<int>& values) {
   network::EngineOptions options{.samples = {}, .watched = values};
   for (const network::ArrayPtr& input : inputs)
     options.samples.emplace_back(input->dims.begin() + std::min<std::ptrdiff_t>(1, std::ssize(input->dims)),
@@ -18,15 +19,15 @@ network::EngineOptions options_of(const std::vector<network::ArrayPtr>& inputs, 
 
 }  // namespace
 
-Watch::Watch(const network::Network& network, const std::vector<network::ArrayPtr>& inputs, std::vector<int> values)
+Watch::Watch(const network::Network& network, const std::vector<network::ArrayPtr>& inputs,
+             std::vector<int> values)
     : values_(std::move(values)), engine_(network, options_of(inputs, values_)) {}
 
 void Watch::run(const Data& data, int64_t first, int64_t count, std::vector<std::vector<float>>& numbers) {
   numbers.assign(values_.size(), {});
   std::mutex sizing;
   engine_.observe(
-      count,
-      [&](int input, int64_t from, int64_t n, float* to) { data.fill(input, first + from, n, to); },
+      count, [&](int input, int64_t from, int64_t n, float* to) { data.fill(input, first + from, n, to); },
       [&](const network::Observed& seen) {
         for (size_t v = 0; v < values_.size(); ++v) {
           if (values_[v] != seen.value) continue;

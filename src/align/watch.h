@@ -18,7 +18,8 @@ class Watch {
  public:
   // Refers to the network, which must outlive it. `inputs`: type and shape of each input, the batch axis first. Throws Error as the
   // engine does.
-  Watch(const network::Network& network, const std::vector<network::ArrayPtr>& inputs, std::vector<int> values);
+  Watch(const network::Network& network, const std::vector<network::ArrayPtr>& inputs,
+        std::vector<int> values);
 
   // numbers[v] = values[v] of samples [first, first + count): (count, numbers a sample). The same bits on any number of
   // threads.

@@ -79,8 +79,7 @@ Line::Line(const Network& a, const Network& b) {
 
 std::vector<float> Line::numbers(int constant) const {
   for (const Pair& pair : pairs_)
-    if (pair.constant == constant)
-      return {pair.between.data(), pair.between.data() + pair.between.size()};
+    if (pair.constant == constant) return {pair.between.data(), pair.between.data() + pair.between.size()};
   return {};
 }
 

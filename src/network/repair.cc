@@ -15,7 +15,8 @@ constexpr int kLanes = 16;
 constexpr double kStill = 1e-12;  // a variance below this share of the mean square is rounding
 
 bool is_product(const Node& node) {
-  return node.domain.empty() && (node.op == "Gemm" || node.op == "MatMul" || node.op == "Conv" || node.op == "ConvTranspose");
+  return node.domain.empty() &&
+         (node.op == "Gemm" || node.op == "MatMul" || node.op == "Conv" || node.op == "ConvTranspose");
 }
 int input(const Node& node, size_t i) {
   return i < node.inputs.size() ? node.inputs[i] : kNone;
@@ -34,7 +35,8 @@ std::vector<int> readers_of(const Network& network) {
 
 Repair::Repair(const Network& network, std::vector<std::vector<int64_t>> samples)
     : network_(network), samples_(std::move(samples)) {
-  norms_ = std::ranges::any_of(network.graph.nodes, [](const Node& n) { return n.op == "BatchNormalization"; });
+  norms_ =
+      std::ranges::any_of(network.graph.nodes, [](const Node& n) { return n.op == "BatchNormalization"; });
   norms_ ? find_norms() : find_layers();
   order();
 }
@@ -46,8 +48,10 @@ void Repair::find_norms() {
     const Constant* mean = input(node, 3) == kNone ? nullptr : network_.constant_of(node.inputs[3]);
     const Constant* variance = input(node, 4) == kNone ? nullptr : network_.constant_of(node.inputs[4]);
     const auto shared = [&](int value) { return readers[static_cast<size_t>(value)] != 1; };
-    if (!mean || !variance || !mean->floating() || !variance->floating() || shared(node.inputs[3]) || shared(node.inputs[4])) {
-      skipped_.push_back(text("{}: its statistics are not its own stored tensors", node.where(network_.values)));
+    if (!mean || !variance || !mean->floating() || !variance->floating() || shared(node.inputs[3]) ||
+        shared(node.inputs[4])) {
+      skipped_.push_back(
+          text("{}: its statistics are not its own stored tensors", node.where(network_.values)));
       continue;
     }
     layers_.push_back({.name = node.where(network_.values),
@@ -76,7 +80,9 @@ void Repair::find_layers() {
     if (!leads[static_cast<size_t>(value)]) continue;
     const Constant* weight = network_.constant_of(input(node, 1));
     if (!weight) continue;  // a product of two activations
-    const auto skip = [&](const char* why) { skipped_.push_back(text("{}: {}", node.where(network_.values), why)); };
+    const auto skip = [&](const char* why) {
+      skipped_.push_back(text("{}: {}", node.where(network_.values), why));
+    };
     if (node.op == "MatMul")
       for (const Node& next : nodes)
         if (next.op == "Add" && next.inputs.size() == 2 && readers[static_cast<size_t>(value)] == 1 &&
@@ -97,9 +103,11 @@ void Repair::find_layers() {
     const bool picture = node.op == "Conv" || node.op == "ConvTranspose";
     const bool columns = node.op == "MatMul" || node.op == "ConvTranspose" ||
                          (node.op == "Gemm" && node.attr_int("transB", 0) == 0);
-    const bool plain = node.op != "Gemm" || (node.attr_float("alpha", 1) == 1 && node.attr_float("beta", 1) == 1);
+    const bool plain =
+        node.op != "Gemm" || (node.attr_float("alpha", 1) == 1 && node.attr_float("beta", 1) == 1);
     if (!weight->floating() || !shift->floating() || !plain || weight->dims.size() < 2 ||
-        (node.op == "ConvTranspose" && node.attr_int("group", 1) != 1) || (!picture && weight->dims.size() != 2)) {
+        (node.op == "ConvTranspose" && node.attr_int("group", 1) != 1) ||
+        (!picture && weight->dims.size() != 2)) {
       skip("its numbers are not stored as they are used");
       continue;
     }
@@ -217,10 +225,12 @@ std::vector<ChannelStatistics> Repair::measure(const RepairData& data, const Oth
   return observe(engine, which, data);
 }
 
-std::map<int, std::vector<float>> Repair::run(const RepairData& data, const std::vector<ChannelStatistics>& goals,
+std::map<int, std::vector<float>> Repair::run(const RepairData& data,
+                                              const std::vector<ChannelStatistics>& goals,
                                               const OtherTensors& tensors) {
   if (layers_.empty())
-    throw Error(ErrorKind::empty, text("{}: no layer whose statistics could be set right", one_line(network_.file)));
+    throw Error(ErrorKind::empty,
+                text("{}: no layer whose statistics could be set right", one_line(network_.file)));
   if (data.samples < 1) throw Error(ErrorKind::empty, "repair needs samples, got none");
   if (!norms_ && goals.size() != layers_.size())
     throw Error(ErrorKind::internal, text("{} goals for {} layers", goals.size(), layers_.size()));
@@ -248,9 +258,10 @@ std::map<int, std::vector<float>> Repair::run(const RepairData& data, const std:
         continue;
       }
       std::vector<float> weight = numbers_of(layer.first), bias = numbers_of(layer.second);
-      const int64_t after = layer.columns ? static_cast<int64_t>(weight.size()) /
-                                                (network_.constants[static_cast<size_t>(layer.first)].dims[0] * layer.channels)
-                                          : static_cast<int64_t>(weight.size()) / layer.channels;
+      const int64_t after =
+          layer.columns ? static_cast<int64_t>(weight.size()) /
+                              (network_.constants[static_cast<size_t>(layer.first)].dims[0] * layer.channels)
+                        : static_cast<int64_t>(weight.size()) / layer.channels;
       std::vector<double> factor;
       for (size_t c = 0; c < bias.size(); ++c) {
         factor.push_back(now[k].deviation[c] > 0 ? goals[l].deviation[c] / now[k].deviation[c] : 1);

@@ -28,8 +28,8 @@ struct RepairData {
 };
 // Floating tensors in place of the network's own.
 struct OtherTensors {
-  std::function<void(Engine&)> set;                      // on an engine made for the network; may be empty
-  std::function<std::vector<float>(int)> numbers;        // of a constant; may be empty
+  std::function<void(Engine&)> set;                // on an engine made for the network; may be empty
+  std::function<std::vector<float>(int)> numbers;  // of a constant; may be empty
 };
 
 class Repair {
@@ -53,9 +53,9 @@ class Repair {
  private:
   struct Layer {
     std::string name;
-    int value = kNone;     // watched
-    int first = kNone;     // constant: running mean, or weight
-    int second = kNone;    // running variance, or bias
+    int value = kNone;   // watched
+    int first = kNone;   // constant: running mean, or weight
+    int second = kNone;  // running variance, or bias
     int64_t channels = 0;
     bool last_axis = false;  // where channels lie in the value; else axis 1
     bool columns = false;    // of the weight: channels along its last axis (ConvTranspose: axis 1), else rows
@@ -64,7 +64,8 @@ class Repair {
   void find_norms();
   void find_layers();
   void order();
-  std::vector<ChannelStatistics> observe(Engine& engine, const std::vector<int>& which, const RepairData& data) const;
+  std::vector<ChannelStatistics> observe(Engine& engine, const std::vector<int>& which,
+                                         const RepairData& data) const;
   Engine make_engine(const std::vector<int>& which) const;
 
   const Network& network_;

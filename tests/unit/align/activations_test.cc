@@ -75,7 +75,8 @@ struct Twins {
         const auto count = static_cast<size_t>(input->size() / input->dims.front());
         std::vector<float>& numbers = sample.emplace_back();
         for (size_t k = 0; k < count; ++k)
-          numbers.push_back(static_cast<float>(input->real() ? input->reals[k] : static_cast<double>(input->ints[k])));
+          numbers.push_back(
+              static_cast<float>(input->real() ? input->reals[k] : static_cast<double>(input->ints[k])));
       }
     }
     d.fill = [this](int input, int64_t first, int64_t count, float* to) {
@@ -102,14 +103,16 @@ int64_t misplaced(const symmetry::Spec& spec, const NetworkElement& expected, co
   return count;
 }
 // The tensors of `b` after g that are not those of `a`.
-std::string changed(const symmetry::Spec& spec, const network::Network& a, const network::Network& b, const NetworkElement& g) {
+std::string changed(const symmetry::Spec& spec, const network::Network& a, const network::Network& b,
+                    const NetworkElement& g) {
   std::string names;
   for (size_t t = 0; t < spec.tensors.size(); ++t) {
     const auto c = static_cast<size_t>(spec.tensors[t].constant);
-    const network::Array after = symmetry::act(spec, g, static_cast<int>(t), network::to_array(b.constants[c]));
-    const double difference =
-        symmetry::relative_difference({std::make_shared<const network::Array>(network::to_array(a.constants[c]))},
-                                      {std::make_shared<const network::Array>(after)});
+    const network::Array after =
+        symmetry::act(spec, g, static_cast<int>(t), network::to_array(b.constants[c]));
+    const double difference = symmetry::relative_difference(
+        {std::make_shared<const network::Array>(network::to_array(a.constants[c]))},
+        {std::make_shared<const network::Array>(after)});
     if (!(difference < 1e-3)) names += text(" {} {:.2g}", spec.tensors[t].name, difference);
   }
   return names;
@@ -146,7 +149,8 @@ TEST(ActivationMatching, TheSameBitsForAnyThreadsAndAnyMemory) {
       set_threads(0);
       return found;
     };
-    const ActivationMatch one = match(1, uint64_t{512} << 20), four = match(4, uint64_t{512} << 20), small = match(2, 1 << 11);
+    const ActivationMatch one = match(1, uint64_t{512} << 20), four = match(4, uint64_t{512} << 20),
+                          small = match(2, 1 << 11);
     EXPECT_LE(one.passes, 2);  // the second where items do not vary
     EXPECT_GT(small.passes, one.passes);
     EXPECT_EQ(one.after, four.after);
@@ -161,8 +165,8 @@ TEST(ActivationMatching, TheSameBitsForAnyThreadsAndAnyMemory) {
 
 TEST(ActivationMatching, RegressionFindsOrders) {
   Twins twins("mlp_tanh", 3);
-  const ActivationMatch match = match_activations(twins.spec, twins.net, twins.moved, twins.shapes, twins.data(64),
-                                                  {.form = Form::regression});
+  const ActivationMatch match = match_activations(twins.spec, twins.net, twins.moved, twins.shapes,
+                                                  twins.data(64), {.form = Form::regression});
   EXPECT_EQ(changed(twins.spec, twins.net, twins.moved, match.element), "");
 }
 

@@ -64,7 +64,8 @@ std::vector<std::pair<double, double>> moments(const Array& a) {
   for (int64_t c = 0; c < channels; ++c) {
     double mean = 0, square = 0;
     for (int64_t n = 0; n < batch; ++n)
-      for (int64_t p = 0; p < places; ++p) mean += a.reals[static_cast<size_t>((n * channels + c) * places + p)];
+      for (int64_t p = 0; p < places; ++p)
+        mean += a.reals[static_cast<size_t>((n * channels + c) * places + p)];
     mean /= static_cast<double>(batch * places);
     for (int64_t n = 0; n < batch; ++n)
       for (int64_t p = 0; p < places; ++p)
@@ -99,7 +100,8 @@ TEST(Repair, RunningStatisticsAreThoseOfTheReferenceExecutor) {
       for (size_t c = 0; c < expected.size(); ++c) {
         const double scale = std::sqrt(expected[c].second) + 1e-3;
         EXPECT_NEAR(changed.at(constants[k].first)[c], expected[c].first, 1e-4 * scale) << name << ' ' << k;
-        EXPECT_NEAR(changed.at(constants[k].second)[c], expected[c].second, 1e-4 * scale * scale) << name << ' ' << k;
+        EXPECT_NEAR(changed.at(constants[k].second)[c], expected[c].second, 1e-4 * scale * scale)
+            << name << ' ' << k;
         ++checked;
       }
     }
@@ -121,9 +123,11 @@ TEST(Repair, ReachesMeansAndDeviationsAskedFor) {
         layer.deviation[c] = layer.deviation[c] > 0 ? 0.5 + 0.1 * static_cast<double>(c) : 0;
       }
     const auto changed = repair.run(samples.data(), goals);
-    const auto reached = repair.measure(samples.data(), {.set = [&](Engine& e) {
-                                                           for (const auto& [c, numbers] : changed) e.set(c, numbers.data());
-                                                         },
+    const auto reached = repair.measure(samples.data(), {.set =
+                                                             [&](Engine& e) {
+                                                               for (const auto& [c, numbers] : changed)
+                                                                 e.set(c, numbers.data());
+                                                             },
                                                          .numbers = {}});
     for (size_t l = 0; l < goals.size(); ++l)
       for (size_t c = 0; c < goals[l].mean.size(); ++c) {
@@ -178,7 +182,9 @@ TEST(Repair, Refused) {
   Repair repair(net, {samples.dims});
   const auto goals = repair.measure(samples.data());
   EXPECT_THROW(repair.run({.samples = 0, .fill = samples.data().fill}, goals), Error);
-  EXPECT_THROW(repair.run({.samples = 4, .fill = [](int, int64_t, int64_t n, float* to) { *to = INFINITY + 0 * static_cast<float>(n); }},
+  EXPECT_THROW(repair.run({.samples = 4,
+                           .fill = [](int, int64_t, int64_t n,
+                                      float* to) { *to = INFINITY + 0 * static_cast<float>(n); }},
                           goals),
                Error);
 }

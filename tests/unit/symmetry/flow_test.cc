@@ -57,8 +57,7 @@ TEST_P(Flow, AnElementActsOnValues) {
   for (size_t v = 0; v < shown.size(); ++v) {
     if (!before[v]) continue;
     const network::Array acted = act(spec, g, static_cast<int>(shown[v]), *before[v]);
-    const auto difference =
-        relative_difference({after[v]}, {std::make_shared<const network::Array>(acted)});
+    const auto difference = relative_difference({after[v]}, {std::make_shared<const network::Array>(acted)});
     EXPECT_LT(difference, 1e-9) << spec.tensors[shown[v]].name;
     ++seen;
     moved += relative_difference({after[v]}, {before[v]}) > 1e-3;
