@@ -93,6 +93,13 @@ bool Align::for_networks() const {
                                       "--emit",
                                       "--verify",
                                       "--restarts",
+                                      "--data",
+                                      "--labels",
+                                      "--mean",
+                                      "--std",
+                                      "--limit",
+                                      "--form",
+                                      "--max-memory",
                                       "--graph",
                                       "--recipe",
                                       "--activation",
@@ -289,6 +296,13 @@ void register_align(CLI::App& app, const Globals& globals, Run& run) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   verb->add_option("--seed", a.options.seed, "seed of the order in which groups are visited, and of restarts")
+      ->capture_default_str();
+  add_sample_options(*verb, a.network.data, "--data");
+  verb->add_option("--form", a.network.form, "activations: correlation, or regression, of mean products")
+      ->check(CLI::IsMember({"correlation", "regression"}))
+      ->capture_default_str();
+  verb->add_option("--max-memory", a.network.max_memory,
+                   "activations: bytes for what is summed; with less the data is read more often")
       ->capture_default_str();
   verb->add_flag("--force", a.force, "overwrite the output");
   verb->add_flag("--json", a.json, "summary as JSON");

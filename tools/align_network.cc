@@ -6,6 +6,7 @@
 #include <map>
 
 #include "acted.h"
+#include "align/activations.h"
 #include "align/match_frank_wolfe.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -29,6 +30,7 @@ struct Method {
   align::NetworkMatch (*match)(const align::Pair& pair, const align::NetworkMatchOptions& options);
 };
 constexpr Method kMethods[] = {{"weights", align::match_networks}, {"frank-wolfe", align::match_frank_wolfe}};
+constexpr const char* kActivations = "activations";  // needs data besides
 
 }  // namespace
 
@@ -160,10 +162,41 @@ bool are_networks(const std::string& a, const std::string& b) {
 std::vector<std::string> align_methods() {
   std::vector<std::string> names;
   for (const Method& method : kMethods) names.emplace_back(method.name);
+  names.emplace_back(kActivations);
   return names;
 }
 
+align::NetworkMatch AlignNetwork::match_by_activations(const align::Pair& pair, const NetworkInput& of_a,
+                                                       const NetworkInput& of_b) const {
+  const LabelledData samples = read_data(data, of_a);
+  const align::ActivationOptions how{
+      .form = form == "regression" ? align::Form::regression : align::Form::correlation,
+      .kinds = options.kinds,
+      .max_memory = parse_bytes(max_memory, "--max-memory")};
+  const align::Data given{
+      .samples = samples.size(),
+      .fill = [&](int, int64_t first, int64_t count, float* to) { samples.read(first, count, to); }};
+  const align::ActivationMatch found =
+      align::match_activations(pair.spec, of_a.network, of_b.network, input_for(of_a, samples), given, how);
+  if (!found.left.empty())
+    log_warn(text("{} groups show in no value of the network and stay as they are: {}", found.left.size(),
+                  one_line(join(found.left, ", "))));
+  log_info(text("{} samples, {} passes; mean {} of units {:.4f} before, {:.4f} after", found.samples,
+                found.passes, form, found.before, found.after));
+  align::NetworkMatch match;
+  match.objective = {pair.objective(symmetry::identity_element(pair.spec)), pair.objective(found.element)};
+  match.element = found.element;
+  match.starts = 1;
+  align::set_cosines(pair, match);
+  return match;
+}
+
 int AlignNetwork::run(const Globals& globals) {
+  if ((method == kActivations) != !data.data.empty() && apply.empty())
+    throw Error(
+        ErrorKind::usage,
+        method == kActivations ? "--method activations needs --data" : "--data is for --method activations",
+        "dws align A B -o OUT --method activations --data train-images-idx3-ubyte --limit 5000");
   const bool to_stdout = out == "-";
   if (to_stdout && json)
     throw Error(ErrorKind::usage, "--json and -o -: stdout cannot be both", "give -o the name of a file");
@@ -181,8 +214,9 @@ int AlignNetwork::run(const Globals& globals) {
   const align::Pair pair(spec, of_a.network, of_b.network);
   align::NetworkMatch match;
   if (apply.empty()) {
-    const Method& chosen = *std::ranges::find(kMethods, method, &Method::name);
-    match = chosen.match(pair, options);
+    const auto chosen = std::ranges::find(kMethods, method, &Method::name);
+    match =
+        chosen == std::end(kMethods) ? match_by_activations(pair, of_a, of_b) : chosen->match(pair, options);
   } else {
     match.element = symmetry::element_from_json(spec, Json::parse(read_text(apply), apply), apply);
     match.objective = {pair.objective(match.element)};

@@ -6,6 +6,7 @@
 
 #include "align/match_network.h"
 #include "command.h"
+#include "data_input.h"
 #include "network_input.h"
 
 namespace dws::tools {
@@ -15,10 +16,17 @@ struct AlignNetwork {
   std::string method = "weights", spec_file, apply, emit, groups;
   NetworkOptions network;
   align::NetworkMatchOptions options;
+  // Of --method activations.
+  DataOptions data;
+  std::string form = "correlation", max_memory = "512MB";
   bool verify = false, force = false, json = false;
 
   // 0, or 1 where --verify finds that the aligned network does not compute what B does; then nothing is written.
   int run(const Globals& globals);
+
+ private:
+  align::NetworkMatch match_by_activations(const align::Pair& pair, const NetworkInput& of_a,
+                                           const NetworkInput& of_b) const;
 };
 
 // --- shared with align's other ways ---

@@ -29,11 +29,10 @@ std::vector<double> numbers_of(const Json& entry, const char* key, const std::st
 
 }  // namespace
 
-void add_data_options(CLI::App& verb, DataOptions& options) {
-  verb.add_option("--data", options.data,
+void add_sample_options(CLI::App& verb, DataOptions& options, const char* data) {
+  verb.add_option(data, options.data,
                   "IDX images, CIFAR-10 .bin batches, PNG images, or a safetensors file with `inputs` and "
                   "`labels`; may be repeated")
-      ->required()
       ->allow_extra_args(false);
   verb.add_option("--labels", options.labels,
                   "the labels of each file of images; IDX labels beside them are found without")
@@ -45,6 +44,10 @@ void add_data_options(CLI::App& verb, DataOptions& options) {
           "pixels are divided by it then; without either the network's own metadata dws.input is used")
       ->delimiter(',');
   verb.add_option("--limit", options.limit, "only the first so many samples")->check(CLI::PositiveNumber);
+}
+void add_data_options(CLI::App& verb, DataOptions& options) {
+  add_sample_options(verb, options, "--data");
+  verb.get_option("--data")->required();
   verb.add_option("--batch", options.batch, "samples a piece of work; as many as caches take when not given")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
   verb.add_option(
@@ -65,6 +68,13 @@ LabelledData read_data(const DataOptions& options, const NetworkInput& network) 
     log_info(text("{}: pixels are normalised as the network says", one_line(network.network.file)));
   }
   return data;
+}
+
+std::vector<network::ArrayPtr> input_for(const NetworkInput& network, const LabelledData& data) {
+  const std::vector<int64_t> sample = network::sample_dims(network.network, data);
+  network::Array input{.type = network.inputs.front()->type, .dims = {network.inputs.front()->dims.front()}};
+  input.dims.insert(input.dims.end(), sample.begin(), sample.end());
+  return {std::make_shared<const network::Array>(std::move(input))};
 }
 
 network::Evaluator::Options evaluator_options(const DataOptions& options) {

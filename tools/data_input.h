@@ -20,9 +20,14 @@ struct DataOptions {
   std::string output = "auto";
 };
 void add_data_options(CLI::App& verb, DataOptions& options);
+// Of these, what names samples and how they are normalised; `data` is the name of the option for files, which may be left out.
+void add_sample_options(CLI::App& verb, DataOptions& options, const char* data);
 
 // The data as `network` wants it: normalised by --mean and --std, or else as its own metadata "dws.input" says.
 LabelledData read_data(const DataOptions& options, const NetworkInput& network);
+
+// Type and shape of the network's one input for such samples, a batch as the network was read with. Throws Error{mismatch}.
+std::vector<network::ArrayPtr> input_for(const NetworkInput& network, const LabelledData& data);
 
 network::Evaluator::Options evaluator_options(const DataOptions& options);
 

@@ -18,6 +18,7 @@
 #include "merge_output.h"
 #include "merge_settings.h"
 #include "network_input.h"
+#include "repair.h"
 #include "spooled.h"
 
 namespace dws::tools {
@@ -35,6 +36,7 @@ struct Merge {
   MergeOutput output;
   NetworkOptions source;
   MergeConfigOptions config;
+  DataOptions repair;  // where its data is not empty
   bool json = false;
 
   int run();
@@ -42,6 +44,10 @@ struct Merge {
   void read_weights(std::vector<double>& numbers);
   int of_all(merge::Choices choices, const std::vector<std::string>& files);
   int of_many(merge::Choices choices, const std::vector<std::string>& files, std::vector<double> numbers);
+  // Writes with `write`; with --repair first to a file in the temporary folder, which is then repaired.
+  template <class Write>
+  merge::ExecuteReport write_whole(const MergeOutput& given, const std::vector<std::string>& from,
+                                   const std::vector<double>& parts, const Write& write) const;
   std::vector<merge::Input> open(merge::Choices& choices, const std::vector<std::string>& files) const;
   Json made_of(const merge::Choices& choices, Json hashes) const;
   void say(const merge::Choices& choices, size_t networks, const merge::ExecuteReport& report, double seconds,
@@ -122,6 +128,12 @@ int Merge::run() {
   if (inputs.empty()) throw Error(ErrorKind::usage, "merge: no networks given");
   if (output.out != "-" && (is_onnx(output.out) || output.out.ends_with(".safetensors")))
     require_writable(output.out, output.force);
+  if (!repair.data.empty() && output.out != "-" && !is_onnx(output.out) &&
+      !output.out.ends_with(".safetensors"))
+    throw Error(ErrorKind::usage, text("--repair writes one file, not {}", one_line(output.out)),
+                "name it NAME.safetensors or NAME.onnx");
+  if (!repair.data.empty() && output.resume)
+    throw Error(ErrorKind::usage, "--repair begins anew: not with --resume");
   std::vector<std::string> files = inputs;
   std::optional<Spooled> spooled;
   if (std::ranges::count(files, "-") + (weights == "-") > 1)
@@ -191,7 +203,33 @@ Json Merge::made_of(const merge::Choices& c, Json hashes) const {
   const Json parameters = settings_json(c);
   for (const auto& [key, value] : parameters.as_object()) made.set(key, value);
   if (!base.empty()) made.set("base", base);
+  if (!repair.data.empty()) {
+    Json data = Json::array();
+    for (const std::string& file : repair.data) data.push_back(file);
+    made.set("repair", Json::object({{"data", std::move(data)}, {"limit", repair.limit}}));
+  }
   return made;
+}
+
+template <class Write>
+merge::ExecuteReport Merge::write_whole(const MergeOutput& given, const std::vector<std::string>& from,
+                                        const std::vector<double>& parts, const Write& write) const {
+  if (repair.data.empty()) return write(given);
+  const char* ending =
+      is_onnx(given.out) || (given.out == "-" && is_onnx(from.front())) ? ".onnx" : ".safetensors";
+  const Spooled between = Spooled::output(ending);
+  MergeOutput first = given;
+  first.out = between.path();
+  first.resume = false;
+  const merge::ExecuteReport report = write(first);
+  if (given.out == "-") {
+    const Spooled last = Spooled::output(ending);
+    repair_merged(between.path(), from, parts, source, repair, last.path(), false);
+    last.send();
+  } else {
+    repair_merged(between.path(), from, parts, source, repair, given.out, given.force);
+  }
+  return report;
 }
 
 int Merge::of_all(merge::Choices c, const std::vector<std::string>& files) {
@@ -204,7 +242,14 @@ int Merge::of_all(merge::Choices c, const std::vector<std::string>& files) {
   for (size_t i = 0; i < opened.size(); ++i)
     hashes.set(i < inputs.size() ? inputs[i] : base, opened[i].fingerprint());
   const Json recipe = made_of(c, std::move(hashes));
-  const merge::ExecuteReport report = write_merged(plan, opened, merge::pattern(opened, c), output, recipe);
+  std::vector<std::string> from;
+  for (const int i : c.models)
+    from.push_back(i < static_cast<int>(files.size()) ? files[static_cast<size_t>(i)] : base);
+  const bool weighted = c.method == merge::Method::linear && c.weight.size() == from.size();
+  const merge::ExecuteReport report = write_whole(
+      output, from, weighted ? c.weight : std::vector<double>(from.size(), 1.0), [&](const MergeOutput& to) {
+        return write_merged(plan, opened, merge::pattern(opened, c), to, recipe);
+      });
   say(c, c.models.size(), report, since(start), recipe);
   return 0;
 }
@@ -240,9 +285,11 @@ int Merge::of_many(merge::Choices c, const std::vector<std::string>& files, std:
   MergeOutput fresh = output;
   if (output.resume) log_warn("a mean over many networks is made from the beginning, --resume or not");
   fresh.resume = false;
-  const merge::ExecuteReport report = write_merged(
-      plan, first.front(), fresh, recipe, hash + " " + weights_hash,
-      [&](merge::Writer& writer, size_t) { return merge::average(plan, files, numbers, options, writer); });
+  const merge::ExecuteReport report = write_whole(fresh, files, numbers, [&](const MergeOutput& to) {
+    return write_merged(
+        plan, first.front(), to, recipe, hash + " " + weights_hash,
+        [&](merge::Writer& writer, size_t) { return merge::average(plan, files, numbers, options, writer); });
+  });
   say(c, files.size(), report, since(start), recipe);
   return 0;
 }
@@ -314,7 +361,15 @@ void register_merge(CLI::App& app, const Globals& globals, Run& run) {
   verb->add_flag("--json", m.json, "summary as JSON");
   verb->add_option("--intermediate-dir", m.config.stages,
                    "folder for what the first documents of a configuration make, kept for later runs");
-  add_source_options(*verb, m.source);
+  add_sample_options(*verb, m.repair, "--repair");
+  verb->get_option("--repair")
+      ->description(
+          "data on which the merged network's statistics are set right: running statistics of BatchNorm, or "
+          "(REPAIR) means and "
+          "deviations of each hidden layer's channels, which become the weighted means of the networks'; IDX "
+          "or CIFAR-10 "
+          "images or a safetensors file, may be repeated");
+  add_network_options(*verb, m.source);
   verb->callback([command, &run] { run = [command] { return command->run(); }; });
 }
 

@@ -77,6 +77,12 @@ Line::Line(const Network& a, const Network& b) {
                                                 escaped(others.begin()->first), one_line(b.file)));
 }
 
+std::vector<float> Line::numbers(int constant) const {
+  for (const Pair& pair : pairs_)
+    if (pair.constant == constant) return {pair.between.data(), pair.between.data() + pair.between.size()};
+  return {};
+}
+
 void Line::set(Engine& engine, double lambda) {
   const auto to = static_cast<float>(lambda), from = static_cast<float>(1 - lambda);
   for (Pair& pair : pairs_) {

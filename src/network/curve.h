@@ -31,6 +31,8 @@ class Line {
   // engine, made for `a`, computes with (1 - lambda) A + lambda B until the next call; exact at both ends.
   void set(Engine& engine, double lambda);
   int64_t numbers() const noexcept { return numbers_; }
+  // A tensor's numbers, as the last set() made them; empty where the line does not move it.
+  std::vector<float> numbers(int constant) const;
 
  private:
   struct Pair {

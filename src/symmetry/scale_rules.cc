@@ -264,7 +264,10 @@ void sine(LeafScales& s, const Node& node) {
   LeafScales::Sine found{u.in[0], u.out[0]};
   Discovery& d = s.discovery();
   double omega = 1;
+  std::vector<std::pair<int, double>> shifted;
   for (int value = node.inputs[0]; value != kNone;) {
+    bool one_place = true;
+    shifted.emplace_back(single(s, value, one_place), std::numbers::pi / omega);
     const Node* maker = s.uses->maker(value);
     if (!maker || s.uses->readers(value) != 1) break;
     const auto number = [&](size_t i) -> const network::Array* {
@@ -285,7 +288,7 @@ void sine(LeafScales& s, const Node& node) {
     bool clear = true;
     const int place = single(s, bias, clear);
     if (clear && place != kNone && d.rank(bias) >= 1)
-      found = {u.in[0], u.out[0], place, std::numbers::pi / omega};
+      found = {u.in[0], u.out[0], place, std::numbers::pi / omega, std::move(shifted)};
     break;
   }
   s.sines.push_back(found);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "symmetry/discovery.h"
@@ -46,6 +47,8 @@ class LeafScales {
     int in, out;
     int bias = network::kNone;  // the unknown of the bias that a shift is added to
     double half_turn = 0;
+    std::vector<std::pair<int, double>>
+        shifted{};  // values from there to the sine, and what a half turn is to them
   };
 
   LeafScales(Discovery& d, FactorId leaf);

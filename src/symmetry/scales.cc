@@ -229,8 +229,10 @@ class Emission {
       : scales_(scales), group_(group) {
     for (size_t m = 0; m < group.members.size(); ++m) {
       const Member& member = group.members[m];
-      const int constant = spec.tensors[static_cast<size_t>(member.tensor)].constant;
-      const int value = value_of.at(static_cast<size_t>(constant));
+      const SpecTensor& tensor = spec.tensors[static_cast<size_t>(member.tensor)];
+      const bool stored = tensor.constant != kNone;
+      const int value = stored ? value_of.at(static_cast<size_t>(tensor.constant)) : tensor.value;
+      if (stored) stored_ = m + 1;
       // The place whose part the member lies in: the last that begins before it.
       int unknown = kNone;
       for (const LeafScales::Place& p : scales.places(value))
@@ -243,6 +245,8 @@ class Emission {
     for (size_t m = 0; m < unknown_.size(); ++m)
       if (unknown_[m] != kNone && !u.is_one(unknown_[m])) {
         const auto [c, exponent] = u.find(unknown_[m]);
+        // Factors that no tensor takes are nobody's to choose; tensors stand before values.
+        if (m >= stored_ && !found.contains(c)) continue;
         found[c].push_back({static_cast<int>(m), exponent});
       }
     return found;
@@ -289,6 +293,11 @@ class Emission {
       phase.shifts.push_back({member_of(sine.bias), sine.half_turn});
       phase.negated = outgoing.at(c);
     }
+    for (const auto& sine : scales_.sines)
+      if (const auto at = phases.find(u.find(sine.out).first); at != phases.end())
+        for (const auto& [unknown, half_turn] : sine.shifted)
+          if (const int member = member_of(unknown); unknown != kNone && member != kNone)
+            at->second.shifts.push_back({member, half_turn});
     for (auto& [c, phase] : phases) group_.phases.push_back(std::move(phase));
     for (const auto& sine : scales_.sines) u.same(sine.in, sine.out);
     for (auto& [c, parts] : classes(u)) group_.signs.push_back({parts});
@@ -298,6 +307,7 @@ class Emission {
   LeafScales& scales_;
   NetworkGroup& group_;
   std::vector<int> unknown_;
+  size_t stored_ = 0;  // members before it lie on stored tensors
 };
 
 std::vector<int> values_of_constants(const network::Network& network) {

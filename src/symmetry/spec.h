@@ -58,6 +58,7 @@ struct SpecTensor {
   std::string name;
   std::vector<int64_t> dims;
   int constant = network::kNone;  // in the network the spec was found in
+  int value = network::kNone;     // of discover_flow(): what is computed, by its number in Network::values
   bool parameter = false;         // counts for the coverage
 };
 // An axis, or a part of it, that stays as it is.
@@ -83,6 +84,11 @@ struct Spec {
 // without a rule touches stays pinned. Source: the rules are those of the operators' definitions (ONNX Operators.md); groups
 // as in Ainsworth et al., "Git Re-Basin", ICLR 2023; scales and signs as in Godfrey et al., NeurIPS 2022.
 Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& inputs);
+
+// The same groups, and behind the stored tensors every floating value of the outermost graph that any of them lies along (of the
+// shape that it has for `inputs`): an element acts on it as on a tensor, and what is computed after g is g
+// on what was computed before.
+Spec discover_flow(const network::Network& network, const std::vector<network::ArrayPtr>& inputs);
 
 Json to_json(const Spec& spec);
 // Throws Error{bad_schema|bad_value} with `name` (a file) in front for anything that does not describe a bijection of the

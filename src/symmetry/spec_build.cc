@@ -160,11 +160,12 @@ class Builder {
  public:
   explicit Builder(Discovery& d) : d_(d), companions_(companions(d)) {}
 
-  Spec build() {
+  Spec build(bool flow) {
     spec_.file = d_.network().file;
     collect();
     choose();
     name();
+    if (flow) add_values();
     add_scales(d_, leaf_of_group_, spec_);
     count();
     return std::move(spec_);
@@ -200,6 +201,33 @@ class Builder {
         }
       }
     }
+  }
+
+  // Values on which groups lie. They come last, and have no say in what is a group.
+  void add_values() {
+    for (const network::Node& node : d_.network().graph.nodes)
+      for (const int value : node.outputs) {
+        if (value == network::kNone || !d_.known(value) || !d_.swept(value)) continue;
+        if (!network::is_real(d_.type(value))) continue;
+        const auto tensor = static_cast<int>(spec_.tensors.size());
+        bool met = false;
+        const Axes& axes = d_.axes(value);
+        for (size_t a = 0; a < axes.size(); ++a) {
+          std::map<FactorId, std::vector<Place>> places;
+          find_places(d_.factors, axes[a], {{0, 1, 0, 1}}, places);
+          for (const auto& [leaf, list] : places)
+            if (const auto group = group_of_.find(leaf); group != group_of_.end())
+              for (const Place& p : list) {
+                met = true;
+                spec_.groups[static_cast<size_t>(group->second)].members.push_back(
+                    {tensor, static_cast<int>(a), p.offset, p.outer, p.outer == 1 ? 0 : p.stride, p.inner});
+              }
+        }
+        if (met)
+          spec_.tensors.push_back({.name = d_.network().values[static_cast<size_t>(value)].name,
+                                   .dims = d_.dims(value),
+                                   .value = value});
+      }
   }
 
   bool movable(FactorId leaf) const {
@@ -362,7 +390,9 @@ std::vector<Discovery::Shapes> with_other_sizes(const network::Network& network,
 
 }  // namespace
 
-Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& inputs) {
+namespace {
+
+Spec find_spec(const network::Network& network, const std::vector<network::ArrayPtr>& inputs, bool flow) {
   if (inputs.size() != network.graph.inputs.size())
     throw Error(ErrorKind::internal,
                 text("{} shapes for {} inputs", inputs.size(), network.graph.inputs.size()));
@@ -370,7 +400,16 @@ Spec discover(const network::Network& network, const std::vector<network::ArrayP
   std::vector<Discovery::Shapes> others = with_other_sizes(network, inputs, unsure);
   Discovery d(network, network::infer(network, inputs), std::move(others), unsure);
   d.sweep();
-  return Builder(d).build();
+  return Builder(d).build(flow);
+}
+
+}  // namespace
+
+Spec discover(const network::Network& network, const std::vector<network::ArrayPtr>& inputs) {
+  return find_spec(network, inputs, false);
+}
+Spec discover_flow(const network::Network& network, const std::vector<network::ArrayPtr>& inputs) {
+  return find_spec(network, inputs, true);
 }
 
 }  // namespace dws::symmetry
