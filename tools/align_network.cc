@@ -15,7 +15,7 @@
 #include "core/text.h"
 #include "format/zoo.h"
 #include "output.h"
-#include "stdout_file.h"
+#include "spooled.h"
 #include "symmetry/verify.h"
 
 namespace dws::tools {
@@ -242,7 +242,7 @@ int AlignNetwork::run(const Globals& globals) {
     }
     const std::vector<Patch> patches = acted(spec, match.element, of_b.network);
     if (to_stdout) {
-      const StdoutFile file(of_b.onnx && !of_b.tensors ? ".onnx" : ".safetensors");
+      const Spooled file = Spooled::output(of_b.onnx && !of_b.tensors ? ".onnx" : ".safetensors");
       write_changed(of_b, file.path(), patches, false);
       file.send();
     } else {
@@ -297,6 +297,20 @@ int AlignNetwork::run(const Globals& globals) {
   else
     print(line);
   return same ? 0 : 1;
+}
+
+void align_file(const std::string& a, const std::string& b, const std::string& out,
+                const NetworkOptions& network, uint64_t seed) {
+  const NetworkInput of_a = read_network(a, options_for(a, b, network));
+  const NetworkInput of_b = read_network(b, options_for(b, a, network));
+  require_same_architecture(of_a, of_b);
+  Spec spec = spec_of("", of_a);
+  const align::Pair pair(spec, of_a.network, of_b.network);
+  const align::NetworkMatch match = align::match_networks(pair, {.seed = seed});
+  find_tensors(spec, b, of_b.network);
+  write_changed(of_b, out, acted(spec, match.element, of_b.network), false);
+  log_info(text("{}: cosine to {} {:.4f} before, {:.4f} aligned, {} sweeps", one_line(b), one_line(a),
+                match.cosine_before, match.cosine_after, match.sweeps()));
 }
 
 }  // namespace dws::tools

@@ -44,6 +44,10 @@ double tolerance_of(const symmetry::Spec& spec, const symmetry::NetworkElement& 
 double difference_of(const NetworkInput& b, network::Replacements replaced,
                      const std::map<std::string, double>& set, uint64_t seed);
 
+// B as weight matching moves it into A's basis, to `out`, which is new; how near they came goes to the log.
+void align_file(const std::string& a, const std::string& b, const std::string& out,
+                const NetworkOptions& network, uint64_t seed);
+
 // Whether two files are networks for this, and not zoos: an ONNX file, or what is read as no zoo.
 bool are_networks(const std::string& a, const std::string& b);
 // What --method may be.

@@ -13,7 +13,7 @@
 #include "core/text.h"
 #include "format/safetensors.h"
 #include "output.h"
-#include "stdout_file.h"
+#include "spooled.h"
 #include "symmetry/verify.h"
 
 namespace dws::tools {
@@ -122,7 +122,7 @@ int AlignOrthogonal::run(const Globals& globals) {
                         {TensorSource::of("rotation", {stream.width, stream.width}, match.rotation)},
                         {{"dws.recipe", made.dump()}}, force);
     if (to_stdout) {
-      const StdoutFile file(of_b.onnx && !of_b.tensors ? ".onnx" : ".safetensors");
+      const Spooled file = Spooled::output(of_b.onnx && !of_b.tensors ? ".onnx" : ".safetensors");
       write_changed(of_b, file.path(), new_b.patches, false);
       file.send();
     } else {

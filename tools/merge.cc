@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 
 #include "command.h"
@@ -14,6 +13,7 @@
 #include "core/version.h"
 #include "merge/average.h"
 #include "merge/compose.h"
+#include "merge_align.h"
 #include "merge_config.h"
 #include "merge_output.h"
 #include "merge_settings.h"
@@ -32,12 +32,13 @@ struct Merge {
   const Globals& globals;
   std::vector<std::string> inputs;
   std::string base, weights;
+  std::vector<std::string> unaligned;  // the files of `inputs`, those from stdin too
   MergeSettings settings;
   MergeOutput output;
   NetworkOptions source;
   MergeConfigOptions config;
   DataOptions repair;  // where its data is not empty
-  bool json = false;
+  bool align = false, json = false;
 
   int run();
   int by_config() const;
@@ -56,11 +57,6 @@ struct Merge {
     return {.external = external_data(source), .follow_links = source.follow_symlinks};
   }
 };
-
-bool same_file(const std::string& a, const std::string& b) {
-  std::error_code none;
-  return a == b || std::filesystem::equivalent(a, b, none);
-}
 
 double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -103,6 +99,9 @@ int Merge::by_config() const {
   if (!inputs.empty() || !base.empty() || !weights.empty())
     throw Error(ErrorKind::usage, "--config: the configuration names the networks",
                 "give no files, no --base and no --weights");
+  if (align || !repair.data.empty())
+    throw Error(ErrorKind::usage, "--align and --repair are not for --config",
+                "align the networks first: dws align A B -o B_ALIGNED");
   MergeConfigOptions options = config;
   options.follow_links = source.follow_symlinks;
   const ConfiguredResult result = merge_by_config(globals, options, settings, output);
@@ -143,6 +142,9 @@ int Merge::run() {
       spooled.emplace(Spooled::input());
       file = spooled->path();
     }
+  unaligned = files;
+  std::vector<Spooled> aligned;
+  if (align) align_all(base.empty() ? files.front() : base, files, source, settings.seed, aligned);
   const bool mean =
       c.method == merge::Method::linear && base.empty() && !c.compat && !c.allow_missing && !c.pad_vocab;
   if (mean && (!weights.empty() || files.size() > kMost)) {
@@ -203,6 +205,7 @@ Json Merge::made_of(const merge::Choices& c, Json hashes) const {
   const Json parameters = settings_json(c);
   for (const auto& [key, value] : parameters.as_object()) made.set(key, value);
   if (!base.empty()) made.set("base", base);
+  if (align) made.set("align", Json::object({{"method", "weights"}, {"seed", settings.seed}}));
   if (!repair.data.empty()) {
     Json data = Json::array();
     for (const std::string& file : repair.data) data.push_back(file);
@@ -240,7 +243,10 @@ int Merge::of_all(merge::Choices c, const std::vector<std::string>& files) {
   for (const std::string& warning : warnings) log_warn(warning);
   Json hashes = Json::object();
   for (size_t i = 0; i < opened.size(); ++i)
-    hashes.set(i < inputs.size() ? inputs[i] : base, opened[i].fingerprint());
+    hashes.set(i < inputs.size() ? inputs[i] : base,
+               align && i < files.size() && files[i] != unaligned[i]
+                   ? merge::Input::open(unaligned[i], input_options()).fingerprint()
+                   : opened[i].fingerprint());
   const Json recipe = made_of(c, std::move(hashes));
   std::vector<std::string> from;
   for (const int i : c.models)
@@ -361,6 +367,10 @@ void register_merge(CLI::App& app, const Globals& globals, Run& run) {
   verb->add_flag("--json", m.json, "summary as JSON");
   verb->add_option("--intermediate-dir", m.config.stages,
                    "folder for what the first documents of a configuration make, kept for later runs");
+  verb->add_flag(
+      "--align", m.align,
+      "first move every network into the basis of the first, or of --base (dws align); copies lie in the "
+      "temporary folder meanwhile, and two networks in memory");
   add_sample_options(*verb, m.repair, "--repair");
   verb->get_option("--repair")
       ->description(
