@@ -28,6 +28,12 @@ class Finder {
     for (size_t g = 0; g < flow.groups.size(); ++g)
       for (const Member& m : flow.groups[g].members)
         on_[static_cast<size_t>(m.tensor)].insert(static_cast<int>(g));
+    // What stored tensors alone make, a transposed weight for one, is no activation.
+    std::set<int> flows(network.graph.inputs.begin(), network.graph.inputs.end());
+    for (const network::Node& node : network.graph.nodes)
+      if (std::ranges::any_of(node.inputs, [&](int value) { return flows.contains(value); }))
+        flows.insert(node.outputs.begin(), node.outputs.end());
+    std::erase_if(tensor_of_, [&](const auto& at) { return !flows.contains(at.first); });
     for (const network::Node& node : network.graph.nodes)
       for (const int value : node.inputs)
         if (const auto at = tensor_of_.find(value); at != tensor_of_.end())
@@ -44,7 +50,7 @@ class Finder {
     std::vector<Site> all;  // where no other group moves
     for (size_t m = 0; m < group.members.size(); ++m) {
       const int tensor = group.members[m].tensor;
-      if (flow_.tensors[static_cast<size_t>(tensor)].value == network::kNone) continue;
+      if (!tensor_of_.contains(flow_.tensors[static_cast<size_t>(tensor)].value)) continue;
       if (!whole_samples(tensor) || twice(group, tensor)) continue;
       Site site = describe(g, static_cast<int>(m));
       const auto at = read_.find({tensor, g});

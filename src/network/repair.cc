@@ -78,7 +78,18 @@ void Repair::find_layers() {
     if (!is_product(node) || node.outputs.empty() || node.outputs[0] == kNone) continue;
     int value = node.outputs[0], bias = input(node, 2);
     if (!leads[static_cast<size_t>(value)]) continue;
-    const Constant* weight = network_.constant_of(input(node, 1));
+    // Recipes write x W^T with the transpose apart.
+    int stored = input(node, 1);
+    bool turned = false;
+    if (stored != kNone && node.op == "MatMul" && !network_.constant_of(stored))
+      for (const Node& other : nodes)
+        if (other.op == "Transpose" && other.outputs[0] == stored &&
+            readers[static_cast<size_t>(stored)] == 1) {
+          stored = other.inputs[0];
+          turned = true;
+          break;
+        }
+    const Constant* weight = stored == kNone ? nullptr : network_.constant_of(stored);
     if (!weight) continue;  // a product of two activations
     const auto skip = [&](const char* why) {
       skipped_.push_back(text("{}: {}", node.where(network_.values), why));
@@ -96,12 +107,12 @@ void Repair::find_layers() {
       skip("it has no bias");
       continue;
     }
-    if (readers[static_cast<size_t>(node.inputs[1])] != 1 || readers[static_cast<size_t>(bias)] != 1) {
+    if (readers[static_cast<size_t>(stored)] != 1 || readers[static_cast<size_t>(bias)] != 1) {
       skip("its weight or bias is another's too");
       continue;
     }
     const bool picture = node.op == "Conv" || node.op == "ConvTranspose";
-    const bool columns = node.op == "MatMul" || node.op == "ConvTranspose" ||
+    const bool columns = (node.op == "MatMul" && !turned) || node.op == "ConvTranspose" ||
                          (node.op == "Gemm" && node.attr_int("transB", 0) == 0);
     const bool plain =
         node.op != "Gemm" || (node.attr_float("alpha", 1) == 1 && node.attr_float("beta", 1) == 1);
@@ -118,7 +129,7 @@ void Repair::find_layers() {
     }
     layers_.push_back({.name = node.where(network_.values),
                        .value = value,
-                       .first = network_.values[static_cast<size_t>(node.inputs[1])].constant,
+                       .first = network_.values[static_cast<size_t>(stored)].constant,
                        .second = network_.values[static_cast<size_t>(bias)].constant,
                        .channels = channels,
                        .last_axis = !picture,
