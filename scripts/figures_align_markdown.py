@@ -2,7 +2,7 @@
 from figures_markdown import MACHINE, machine_of, percent
 
 PAIRS = {"mnist_mlp": "MNIST, MLP 784-512-512-512-10", "cifar_mlp": "CIFAR-10, MLP 3072-512-512-512-10",
-         "cifar_cnn": "CIFAR-10, CNN of 16 to 128 channels", "cifar_cnn_wide": "CIFAR-10, CNN of 64 to 256 channels"}
+         "cifar_cnn": "CIFAR-10, CNN of 16 to 128 channels"}
 METHODS = {"none": "as they are", "weights": "`--method weights`", "activations": "`--method activations`",
            "frank-wolfe": "`--method frank-wolfe`"}
 # Barrier and area by A. Navon et al., Equivariant Deep Weight Space Alignment, ICML 2024, tables 1 and 2: of other networks (MLPs of
