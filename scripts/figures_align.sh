@@ -5,7 +5,7 @@
 # usage: figures_align.sh [WORK_DIR]     WORK_DIR: build/figures_align unless given; the data sets are fetched into it
 #
 # About half an hour on two idle cores. Stop it whenever you like and run it again: finished steps are skipped. Writes
-# tests/bench/results/align_pairs.jsonl and align_recovery.jsonl, from which the README's tables are made, and the picture
+# tests/bench/results/align_pairs.jsonl, align_recovery.jsonl and align_bench.jsonl, from which the README's tables are made, and the picture
 # docs/barrier.svg.
 set -euo pipefail
 
@@ -59,6 +59,9 @@ pair cifar_cnn cifar10 cifar10/test_batch.bin repair
 once recovery "$root/scripts/align_recovery.py" "$dws" "$root"/tests/models/*.onnx
 once ladder "$root/scripts/align_recovery.py" "$dws" --noise 0.1,0.2,0.5,1,2 mnist_mlp_a.safetensors
 
+once bench "$dws" bench --filter align. --seconds 2 --json
+once bench_merge "$dws" bench --filter merge. --seconds 2 --json
+
 mkdir -p "$root/docs"
 "$dws" lmc mnist_mlp_a.safetensors mnist_mlp_b.safetensors mnist_mlp_weights.safetensors --names "as trained,aligned" \
   --data mnist/t10k-images-idx3-ubyte --points 25 --plot "$root/docs/barrier.svg" --force > /dev/null
@@ -74,7 +77,11 @@ cd "$root"
   ./scripts/figures_table.py machine
   cat "$work/recovery.json" "$work/ladder.json"
 } > tests/bench/results/align_recovery.jsonl.part
-for name in align_pairs align_recovery; do
+{
+  ./scripts/figures_table.py machine
+  cat "$work/bench.json" "$work/bench_merge.json"
+} > tests/bench/results/align_bench.jsonl.part
+for name in align_pairs align_recovery align_bench; do
   mv tests/bench/results/$name.jsonl.part tests/bench/results/$name.jsonl
 done
 ./scripts/figures_table.py readme

@@ -1,5 +1,5 @@
-"""The README's tables of alignment, from the records of scripts/figures_align.sh."""
-from figures_markdown import MACHINE, machine_of, percent
+"""The README's tables of alignment and merging, from the records of scripts/figures_align.sh and scripts/figures_merge.sh."""
+from figures_markdown import MACHINE, machine_of, percent, rows_named
 
 PAIRS = {"mnist_mlp": "MNIST, MLP 784-512-512-512-10", "cifar_mlp": "CIFAR-10, MLP 3072-512-512-512-10",
          "cifar_cnn": "CIFAR-10, CNN of 16 to 128 channels"}
@@ -59,4 +59,39 @@ def align_recovery(records):
     if short:
         lines.append("Not all scales are found in " + ", ".join(f"`{r['network']}`" for r in short) + ", where a scale of a whole group of "
                      "channels and the scales of its channels do the same, so that there is more than one answer; the numbers come back.")
+    return "\n".join(lines) + "\n"
+
+
+# Cases of `dws bench`: what each does, and against what.
+AGAINST_LOOP = (("align.mlp", "weight matching, MLP 784-512-512-512-10"), ("align.vgg16", "weight matching, VGG16"),
+                ("align.resnet50", "weight matching, ResNet50"))
+
+
+def align_bench(records):
+    """Alignment and merging against the plain way to do the same, each in one run."""
+    lines = ["| work | seconds | the plain way | ratio |", "|---|---|---|---|"]
+    for name, what in AGAINST_LOOP:
+        r = rows_named(records, name)
+        if r["channels_divided_by"] != 1:
+            raise ValueError(f"{name}: channels divided by {r['channels_divided_by']}")
+        lines.append(f"| {what} | {r['seconds']:.3g} | {r['plain_seconds']:.3g} | {r['ratio']:.1f} |")
+    ties = rows_named(records, "merge.ties")
+    lines.append(f"| TIES of two networks of {ties['elements'] / 1e6:.1f} M numbers | {ties['seconds']:.3g} | {ties['sort_seconds']:.3g} "
+                 f"| {ties['times_faster_than_sort']:.0f} |")
+    zoo, linear = rows_named(records, "align.zoo"), rows_named(records, "merge.linear_bf16")
+    lines += ["", "The plain way: of weight matching the published loop, in which every product is computed anew at every visit and every "
+                  "assignment begins from nothing, with the same kernels; of TIES a sort of all magnitudes. A network 2-32-32-1 is matched, "
+                  f"with signs, in {zoo['ms_per_pair']:.2f} ms on one core. A mean of two bfloat16 checkpoints in the page cache moves "
+                  f"{linear['gb_per_second']:.1f} GB/s, {percent(linear['share_of_copy'], 0)} of what copying a file moves here. "
+                  f"{machine_of(records)}, `dws bench`."]
+    return "\n".join(lines) + "\n"
+
+
+def merge_large(records):
+    """Every method on large checkpoints: time and memory."""
+    rows = [r for r in records if r.get("schema") != MACHINE]
+    lines = ["| method | networks | seconds | GB/s read and written | peak memory, MB |", "|---|---|---|---|---|"]
+    lines += [f"| `{r['method']}` | {r['networks']} | {r['seconds']:.0f} | {r['gb_per_second']:.2f} | {r['peak_mb']} |" for r in rows]
+    lines += ["", f"Each network {rows[0]['input_gb']:.1f} GB in bfloat16, the base counted where there is one; read from disk, which is what "
+                  f"most of the time goes to; {machine_of(records)}, `scripts/figures_merge.sh`."]
     return "\n".join(lines) + "\n"

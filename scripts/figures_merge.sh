@@ -1,33 +1,36 @@
 #!/usr/bin/env bash
 # Merges two large bfloat16 checkpoints by every method, and records what it took.
 #
-# usage: figures_merge.sh DWS FOLDER [GIGABYTES] [OUT.jsonl]
-# FOLDER gets the checkpoints (three of GIGABYTES, 8 when not given) and one result at a time; it should be on a disk that is to be
-# measured. One line a method: seconds, GB/s read and written, the largest resident size in MB, which must be at most 600.
+# usage: figures_merge.sh DWS FOLDER [GIGABYTES] [RESULT_FOLDER]
+# FOLDER gets the checkpoints (three of GIGABYTES, 8 when not given), RESULT_FOLDER (FOLDER when not given) one result at a time.
+# Writes tests/bench/results/merge_large.jsonl: a line that says on which machine, then one a method: seconds, GB/s read and written,
+# the largest resident size in MB, which must be at most 600. figures_table.py readme makes the README's table of it.
 set -euo pipefail
 dws=$(realpath "$1")
 folder=$2
 size=${3:-8}
 here=$(dirname "$(realpath "$0")")
-out=$(realpath -m "${4:-$here/../tests/bench/results/merge_large.jsonl}")
+results=$(realpath "${4:-$folder}")
+out=$(realpath -m "$here/../tests/bench/results/merge_large.jsonl")
 [ -f "$folder/b.safetensors" ] || python3 "$here/make_large_checkpoints.py" "$folder" "$size"
 cd "$folder"
 
-python3 - "$dws" "$out" <<'END'
+python3 - "$dws" "$out" "$results" "$("$here/figures_table.py" machine)" <<'END'
 import json, os, subprocess, sys, time
 
-dws, out = sys.argv[1:]
+dws, out, results, machine = sys.argv[1:]
 BAR = 600
 ALONE = "linear slerp nuslerp multislerp karcher".split()
 ONE = "nearswap arcee_fusion".split()
 BASED = ("task_arithmetic ties dare_linear dare_ties breadcrumbs breadcrumbs_ties della della_linear model_stock sce ram "
          "ramplus_tl").split()
 failed = []
-lines = []
+lines = [machine]
+merged = os.path.join(results, "merged.safetensors")
 for method in ["passthrough", *ALONE, *BASED, *ONE]:
     inputs = ["a.safetensors"] if method in ONE + ["passthrough"] else ["a.safetensors", "b.safetensors"]
     base = ["--base", "base.safetensors"] if method in BASED + ONE else []
-    command = [dws, "merge", "--method", method, *inputs, *base, "-o", "merged.safetensors", "--force", "--json"]
+    command = [dws, "merge", "--method", method, *inputs, *base, "-o", merged, "--force", "--json"]
     start = time.time()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     summary = json.loads(child.stdout.read() or "{}")
@@ -43,7 +46,7 @@ for method in ["passthrough", *ALONE, *BASED, *ONE]:
     print(lines[-1], flush=True)
     if line["peak_mb"] > BAR:
         failed.append(method)
-os.remove("merged.safetensors")
+os.remove(merged)
 with open(out, "w") as file:
     file.write("\n".join(lines) + "\n")
 if failed:

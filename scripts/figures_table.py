@@ -196,6 +196,7 @@ OF_LINES = {"bench": (markdown.bench, ["bench"]), "bench_split": (markdown.bench
             "bench_threads": (markdown.bench_threads, ["bench"]), "bench_growth": (markdown.bench_growth, ["bench"]),
             "large": (markdown.large, ["large"]), "real_models": (markdown.real_models, ["real_models"]),
             "align_pairs": (align_markdown.align_pairs, ["align_pairs"]), "align_recovery": (align_markdown.align_recovery, ["align_recovery"]),
+            "align_bench": (align_markdown.align_bench, ["align_bench"]), "merge_large": (align_markdown.merge_large, ["merge_large"]),
             "augment": (markdown.augment, ["augment_mnist_5k", "augment_fashion_5k", "augment_fashion_60k"])}
 
 
