@@ -13,8 +13,6 @@ namespace {
 using symmetry::GroupElement;
 using symmetry::NetworkGroup;
 
-// A rise below this share of |A| |B| is rounding and no progress.
-constexpr double kRise = 1e-12;
 // Gains brought up to date this often are computed anew, so that float32's rounding does not add up.
 constexpr int kUpdates = 64;
 
@@ -123,6 +121,8 @@ Descent::Descent(const Problem& problem, Standing numbers)
   for (size_t f = 0; f < problem.fields.size(); ++f) a += square(numbers_.a[f]), b += square(numbers_.b[f]);
   scale_ = std::sqrt(a * b);
   score_ = align::score(problem, numbers_);
+  if (!KeptProducts::possible(problem)) return;
+  kept_ = std::make_unique<KeptProducts>(problem, numbers_.a, numbers_.b);
 }
 
 Descent::~Descent() = default;
@@ -411,9 +411,10 @@ void Descent::descend(int max_sweeps, Rng& rng) {
   for (bool progress = true; progress && static_cast<int>(scores_.size()) <= max_sweeps;) {
     progress = false;
     rng.shuffle(std::span<size_t>(units));
-    for (const size_t u : units) progress |= improve(u);
+    for (const size_t u : units) progress |= kept_ ? reorder(u, nullptr) : improve(u);
     scores_.push_back(score_);
   }
+  if (kept_) settle_orders();
 }
 
 }  // namespace dws::align
