@@ -6,6 +6,7 @@
 #include <set>
 
 #include "align/descent_state.h"
+#include "core/parallel.h"
 
 namespace dws::align {
 namespace {
@@ -50,12 +51,6 @@ std::vector<float> shifts(const Unit& unit, const Place& place, const Step& step
     s[static_cast<size_t>(i)] = static_cast<float>(
         place.half_turn * step.choices[static_cast<size_t>(i)].turns[static_cast<size_t>(place.phase)]);
   return s;
-}
-
-double square(std::span<const float> x) {
-  double sum = 0;
-  for (const float v : x) sum += double{v} * v;
-  return sum;
 }
 
 // The coordinates along a place's axis of some items.
@@ -117,8 +112,14 @@ Descent::Descent(const Problem& problem, Standing numbers)
     for (size_t p = 0; p < problem.units[u].places.size(); ++p)
       at_field_[static_cast<size_t>(problem.units[u].places[p].field)].emplace_back(u, p);
   }
+  std::vector<double> squares(2 * problem.fields.size());
+  parallel_for(static_cast<int64_t>(squares.size()), [&](int64_t i) {
+    const auto f = static_cast<size_t>(i / 2);
+    const std::span<const float> x = i % 2 == 0 ? numbers_.a[f] : std::span<const float>(numbers_.b[f]);
+    squares[static_cast<size_t>(i)] = align::score(Field{}, x, x);
+  });
   double a = 0, b = 0;
-  for (size_t f = 0; f < problem.fields.size(); ++f) a += square(numbers_.a[f]), b += square(numbers_.b[f]);
+  for (size_t i = 0; i < squares.size(); i += 2) a += squares[i], b += squares[i + 1];
   scale_ = std::sqrt(a * b);
   score_ = align::score(problem, numbers_);
   if (!KeptProducts::possible(problem)) return;

@@ -23,7 +23,7 @@ struct Descent::State {
   std::vector<float> total;
   std::vector<double> column_dual;  // of the last solve, by the items as they stand
   AssignmentSolver solver;
-  std::vector<int32_t> applied;     // by item: which of the start's has been moved there; empty: its own
+  std::vector<int32_t> applied;    // by item: which of the start's has been moved there; empty: its own
   std::unique_ptr<Problem> inner;  // of a unit with nested groups
 };
 

@@ -11,10 +11,10 @@
 namespace dws::align {
 namespace {
 
-constexpr int64_t kChunk = 512;         // rows of a product taken at once
-constexpr int64_t kItems = 120;         // items of A that one thread takes, at most; a multiple of kTile
-constexpr int64_t kTile = 12;           // rows of the kernel's largest tile
-constexpr int64_t kPanel = 32;          // items of B side by side
+constexpr int64_t kChunk = 512;              // rows of a product taken at once
+constexpr int64_t kItems = 120;              // items of A that one thread takes, at most; a multiple of kTile
+constexpr int64_t kTile = 12;                // rows of the kernel's largest tile
+constexpr int64_t kPanel = 32;               // items of B side by side
 constexpr int64_t kRoom = int64_t{4} << 30;  // bytes of packs
 // Gains brought up to date this often are computed anew, so that float32's rounding does not add up.
 constexpr int kUpdates = 64;
@@ -87,12 +87,13 @@ KeptProducts::KeptProducts(const Problem& problem, const std::vector<std::span<c
       Pack& to = kept.packs[k];
       to.have.assign(static_cast<size_t>(walk.rows()), -1);
       to.a = a[f].data();
-      to.held_b.resize(static_cast<size_t>(walk.rows() * unit.size));
-      pack(walk, {}, b[f].data(), to.held_b.data());
+      const auto size = static_cast<size_t>(walk.rows() * unit.size);
+      to.held_b = std::make_unique_for_overwrite<float[]>(size);
+      pack(walk, {}, b[f].data(), to.held_b.get());
       if (lies_packed(walk)) continue;
-      to.held_a.resize(to.held_b.size());
-      pack(walk, {}, to.a, to.held_a.data());
-      to.a = to.held_a.data();
+      to.held_a = std::make_unique_for_overwrite<float[]>(size);
+      pack(walk, {}, to.a, to.held_a.get());
+      to.a = to.held_a.get();
     }
   }
 }
@@ -143,16 +144,23 @@ void KeptProducts::add(int64_t n, const Pack& pack, std::span<const Rows> all, f
       for (int64_t k = begin; k < end; ++k) {
         const Rows& r = rows[static_cast<size_t>(k)];
         const float* a = pack.a + r.a * n;
-        for (int64_t m = 0; m < n; m += task)
-          std::memcpy(left_.data() + m * depth + k * task, a + m,
-                      static_cast<size_t>(std::min(task, n - m)) * sizeof(float));
-        const float *now = pack.held_b.data() + r.now * n, *old = pack.held_b.data() + r.old * n;
+        const float* less = r.less < 0 ? nullptr : pack.a + r.less * n;
+        for (int64_t m = 0; m < n; m += task) {
+          float* to = left_.data() + m * depth + k * task;
+          const int64_t width = std::min(task, n - m);
+          if (!less)
+            std::memcpy(to, a + m, static_cast<size_t>(width) * sizeof(float));
+          else
+            for (int64_t i = 0; i < width; ++i) to[i] = a[m + i] - less[m + i];
+        }
+        const float* now = r.now < 0 ? nullptr : pack.held_b.get() + r.now * n;
+        const float* old = r.old < 0 ? nullptr : pack.held_b.get() + r.old * n;
         for (int64_t m = 0; m < n; m += kPanel) {
           float* to = right_.data() + m * depth + k * kPanel;
           const int64_t width = std::min(kPanel, n - m);
-          if (r.old < 0) {
+          if (!old) {
             std::memcpy(to, now + m, static_cast<size_t>(width) * sizeof(float));
-          } else if (r.now < 0) {
+          } else if (!now) {
             for (int64_t j = 0; j < width; ++j) to[j] = -old[m + j];
           } else {
             for (int64_t j = 0; j < width; ++j) to[j] = now[m + j] - old[m + j];
@@ -168,6 +176,35 @@ void KeptProducts::add(int64_t n, const Pack& pack, std::span<const Rows> all, f
                                gain + m * n + j, n, true);
     });
   }
+}
+
+// Rows of B that change places in a cycle differ from before by rows that add up to nothing, so one of them need not be multiplied:
+// sum_i a_i d_i = sum_i (a_i - a_last) d_i.
+void KeptProducts::shorten_cycles(std::vector<Rows>& rows, size_t count) {
+  std::vector<int32_t> from(count, -1);  // by row of B: which of `rows` had it before
+  for (size_t k = 0; k < rows.size(); ++k)
+    if (rows[k].old >= 0) from[static_cast<size_t>(rows[k].old)] = static_cast<int32_t>(k);
+  const auto next = [&](int32_t k) {
+    const int32_t now = rows[static_cast<size_t>(k)].now;
+    return now < 0 ? -1 : from[static_cast<size_t>(now)];
+  };
+  std::vector<bool> seen(rows.size()), spare(rows.size());
+  for (size_t k = 0; k < rows.size(); ++k) {
+    if (seen[k]) continue;
+    const auto first = static_cast<int32_t>(k);
+    int32_t at = first;
+    while (at >= 0 && !seen[static_cast<size_t>(at)]) {
+      seen[static_cast<size_t>(at)] = true;
+      at = next(at);
+    }
+    if (at != first) continue;  // rows that were not known before
+    spare[k] = true;
+    for (at = next(first); at != first; at = next(at)) rows[static_cast<size_t>(at)].less = rows[k].a;
+  }
+  size_t kept = 0;
+  for (size_t k = 0; k < rows.size(); ++k)
+    if (!spare[k]) rows[kept++] = rows[k];
+  rows.resize(kept);
 }
 
 std::span<const float> KeptProducts::gains(size_t u, const Unknown* unknown) {
@@ -194,6 +231,7 @@ std::span<const float> KeptProducts::gains(size_t u, const Unknown* unknown) {
     rows.clear();
     for (size_t r = 0; r < have.size(); ++r)
       if (have[r] != want[k][r]) rows.push_back({static_cast<int32_t>(r), have[r], want[k][r]});
+    shorten_cycles(rows, have.size());
     add(unit.size, kept.packs[k], rows, kept.gains.data());
     have = std::move(want[k]);
   }
@@ -211,8 +249,8 @@ void KeptProducts::reorder(size_t u, std::span<const int32_t> order) {
       std::iota(at.begin(), at.end(), 0);
     }
     coordinates(p, unit.size, [&](int64_t c, int64_t o, int64_t i, int64_t r) {
-      at[static_cast<size_t>(c)] = static_cast<int32_t>(p.offset + o * p.stride +
-                                                        order[static_cast<size_t>(i)] * p.inner + r);
+      at[static_cast<size_t>(c)] =
+          static_cast<int32_t>(p.offset + o * p.stride + order[static_cast<size_t>(i)] * p.inner + r);
     });
   }
 }

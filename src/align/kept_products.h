@@ -34,7 +34,7 @@ class KeptProducts {
  private:
   struct Pack {
     const float* a = nullptr;  // (rows, items): A's numbers themselves where they lie so, else held_a
-    std::vector<float> held_a, held_b;
+    std::unique_ptr<float[]> held_a, held_b;
     std::vector<int32_t> have;  // (rows) the row of B in the gains; -1: none
   };
   struct Kept {
@@ -43,16 +43,18 @@ class KeptProducts {
     std::vector<int32_t> order;
     int updates = 0;  // since gains were computed whole
   };
-  struct Rows {  // of A's pack; of B's, before and now, -1: none
-    int32_t a, old, now;
+  struct Rows {  // of A's pack, less another; of B's, before and now. -1: none
+    int32_t a, old, now, less = -1;
   };
+  static void shorten_cycles(std::vector<Rows>& rows, size_t count);
   std::vector<int32_t> wanted(const Place& place, int64_t items, const Unknown* unknown) const;
   void add(int64_t n, const Pack& pack, std::span<const Rows> rows, float* gain);
 
   const Problem& problem_;
   std::vector<Kept> kept_;
-  std::vector<std::vector<std::vector<int32_t>>> at_;  // by field and axis: which coordinate of the start; empty: itself
-  std::vector<float> left_, right_;                    // blocks of a product
+  std::vector<std::vector<std::vector<int32_t>>>
+      at_;                           // by field and axis: which coordinate of the start; empty: itself
+  std::vector<float> left_, right_;  // blocks of a product
 };
 
 }  // namespace dws::align
