@@ -37,6 +37,7 @@ class AssignmentSolver {
   // until the next call. Throws Error{bad_value} when a gain or a dual of the start is not finite, Error{internal}
   // for sizes that do not fit.
   const Assignment& solve(int64_t n, std::span<const float> gain, const WarmStart* warm = nullptr);
+  const Assignment& result() const noexcept { return result_; }  // of the last call
 
  private:
   enum class Start { warm, largest, annealed, zero };

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "align/descent_state.h"
+#include "core/parallel.h"
 
 namespace dws::align {
 namespace {
@@ -13,8 +14,6 @@ namespace {
 using symmetry::GroupElement;
 using symmetry::NetworkGroup;
 
-// A rise below this share of |A| |B| is rounding and no progress.
-constexpr double kRise = 1e-12;
 // Gains brought up to date this often are computed anew, so that float32's rounding does not add up.
 constexpr int kUpdates = 64;
 
@@ -52,12 +51,6 @@ std::vector<float> shifts(const Unit& unit, const Place& place, const Step& step
     s[static_cast<size_t>(i)] = static_cast<float>(
         place.half_turn * step.choices[static_cast<size_t>(i)].turns[static_cast<size_t>(place.phase)]);
   return s;
-}
-
-double square(std::span<const float> x) {
-  double sum = 0;
-  for (const float v : x) sum += double{v} * v;
-  return sum;
 }
 
 // The coordinates along a place's axis of some items.
@@ -119,10 +112,18 @@ Descent::Descent(const Problem& problem, Standing numbers)
     for (size_t p = 0; p < problem.units[u].places.size(); ++p)
       at_field_[static_cast<size_t>(problem.units[u].places[p].field)].emplace_back(u, p);
   }
+  std::vector<double> squares(2 * problem.fields.size());
+  parallel_for(static_cast<int64_t>(squares.size()), [&](int64_t i) {
+    const auto f = static_cast<size_t>(i / 2);
+    const std::span<const float> x = i % 2 == 0 ? numbers_.a[f] : std::span<const float>(numbers_.b[f]);
+    squares[static_cast<size_t>(i)] = align::score(Field{}, x, x);
+  });
   double a = 0, b = 0;
-  for (size_t f = 0; f < problem.fields.size(); ++f) a += square(numbers_.a[f]), b += square(numbers_.b[f]);
+  for (size_t i = 0; i < squares.size(); i += 2) a += squares[i], b += squares[i + 1];
   scale_ = std::sqrt(a * b);
   score_ = align::score(problem, numbers_);
+  if (!KeptProducts::possible(problem)) return;
+  kept_ = std::make_unique<KeptProducts>(problem, numbers_.a, numbers_.b);
 }
 
 Descent::~Descent() = default;
@@ -411,9 +412,10 @@ void Descent::descend(int max_sweeps, Rng& rng) {
   for (bool progress = true; progress && static_cast<int>(scores_.size()) <= max_sweeps;) {
     progress = false;
     rng.shuffle(std::span<size_t>(units));
-    for (const size_t u : units) progress |= improve(u);
+    for (const size_t u : units) progress |= kept_ ? reorder(u, nullptr) : improve(u);
     scores_.push_back(score_);
   }
+  if (kept_) settle_orders();
 }
 
 }  // namespace dws::align

@@ -8,6 +8,7 @@
 
 #include "align/assignment.h"
 #include "align/choices.h"
+#include "align/kept_products.h"
 #include "align/slices.h"
 #include "align/units.h"
 #include "core/rng.h"
@@ -31,7 +32,8 @@ void move_nested(const Problem& problem, const Problem& inner, const Unit& unit,
 Choice choice_of(const symmetry::GroupElement& element, size_t entry);
 
 // B moves towards A. What was computed is kept: the products of a unit are brought up to date by the numbers beside it that have changed,
-// its assignment starts from the last one's duals, and a unit of which nothing beside has changed is not looked at.
+// its assignment starts from the last one's duals, and a unit of which nothing beside has changed is not looked at. Where all units only
+// reorder, B's numbers stay in place and are moved at the end (kept_products.h).
 class Descent {
  public:
   Descent(const Problem& problem, Standing numbers);
@@ -55,9 +57,6 @@ class Descent {
 
  private:
   struct State;
-  // Which coordinates are not known yet, by field and axis: how many units lie there that are not placed.
-  using Unknown = std::vector<std::vector<std::vector<int>>>;
-
   Step find_step(size_t unit, const Unknown* unknown);
   Step find_nested_step(size_t unit, const Unknown* unknown);
   void gather(size_t unit, const Unknown* unknown);
@@ -68,6 +67,8 @@ class Descent {
   void compose(size_t unit, const Step& step);
   bool improve(size_t unit);
   bool improve_by_cycles(size_t unit, const Step& step);
+  bool reorder(size_t unit, const Unknown* unknown);
+  void settle_orders();
   void cover(size_t unit, int by, Unknown& unknown) const;
   double known_numbers(size_t unit, const Unknown& unknown) const;
 
@@ -77,6 +78,7 @@ class Descent {
   std::vector<std::unique_ptr<State>> states_;
   std::vector<std::vector<std::pair<size_t, size_t>>> at_field_;  // units and places of each field
   Packed packed_;
+  std::unique_ptr<KeptProducts> kept_;  // where all units only reorder
   double score_ = 0, scale_ = 0;
   std::vector<double> scores_;
 };

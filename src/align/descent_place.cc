@@ -83,8 +83,11 @@ void Descent::place() {
     const size_t u = *best;
     left.erase(best);
     cover(u, -1, unknown);
-    const Step step = find_step(u, &unknown);
-    if (!step.changed.empty()) take(u, step);
+    if (kept_) {
+      reorder(u, &unknown);
+    } else if (const Step step = find_step(u, &unknown); !step.changed.empty()) {
+      take(u, step);
+    }
     for (const Place& p : problem_.units[u].places)
       for (const auto& [beside, at] : at_field_[static_cast<size_t>(p.field)]) known[beside] = -1;
   }
@@ -93,6 +96,7 @@ void Descent::place() {
     state->dirty = true;
     state->column_dual.clear();
   }
+  if (kept_) settle_orders();
   score_ = align::score(problem_, numbers_);
 }
 

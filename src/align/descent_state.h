@@ -8,6 +8,11 @@
 
 namespace dws::align {
 
+// A rise below this share of |A| |B| is rounding and no progress.
+inline constexpr double kRise = 1e-12;
+// Gains in float32 are known to this share of themselves.
+inline constexpr double kRounding = 2e-7;
+
 struct Descent::State {
   explicit State(const Problem& problem, const Unit& unit) : choices(problem, unit) {}
   Choices choices;
@@ -18,6 +23,7 @@ struct Descent::State {
   std::vector<float> total;
   std::vector<double> column_dual;  // of the last solve, by the items as they stand
   AssignmentSolver solver;
+  std::vector<int32_t> applied;    // by item: which of the start's has been moved there; empty: its own
   std::unique_ptr<Problem> inner;  // of a unit with nested groups
 };
 
