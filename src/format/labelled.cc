@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include "core/text.h"
@@ -11,21 +10,6 @@
 
 namespace dws {
 namespace {
-
-namespace fs = std::filesystem;
-
-// Where the labels of a file of pictures are when nobody says it; "" for nowhere.
-std::string labels_beside(const std::string& path) {
-  if (path.ends_with(".bin")) return path;
-  const fs::path file(path);
-  std::string name = file.filename().string();
-  const std::string images = "images-idx3", labels = "labels-idx1";
-  const size_t at = name.find(images);
-  if (at == std::string::npos) return "";
-  const std::string beside = (file.parent_path() / name.replace(at, images.size(), labels)).string();
-  std::error_code none;
-  return fs::is_regular_file(beside, none) ? beside : "";
-}
 
 void require_class(const std::string& file, int64_t label, size_t sample) {
   if (label < 0)
@@ -38,8 +22,6 @@ void require_class(const std::string& file, int64_t label, size_t sample) {
 LabelledData LabelledData::open(const std::vector<std::string>& paths, const std::vector<std::string>& labels,
                                 int64_t limit) {
   if (paths.empty()) throw Error(ErrorKind::usage, "no data is given");
-  if (!labels.empty() && labels.size() != paths.size())
-    throw Error(ErrorKind::usage, text("{} files of labels for {} of data", labels.size(), paths.size()));
   LabelledData data;
   if (limit <= 0) limit = std::numeric_limits<int64_t>::max();
   if (paths[0].ends_with(".safetensors")) {
@@ -48,35 +30,23 @@ LabelledData LabelledData::open(const std::vector<std::string>& paths, const std
                   text("{}: a file of tensors brings its own labels and stands alone", one_line(paths[0])));
     data.read_tensors(paths[0], limit);
   } else {
-    for (size_t p = 0; p < paths.size() && data.size() < limit; ++p) {
-      const std::string from = labels.empty() ? labels_beside(paths[p]) : labels[p];
-      if (from.empty())
-        throw Error(ErrorKind::usage, text("{}: no labels are known of these pictures", one_line(paths[p])),
-                    "name their file with --labels");
-      data.add_pictures(paths[p], from, limit);
-    }
+    for (const PictureFile& file : picture_files(paths, labels))
+      if (data.size() < limit) data.add_pictures(file, limit);
   }
   return data;
 }
 
-void LabelledData::add_pictures(const std::string& path, const std::string& labels, int64_t limit) {
-  const Images images = read_images(path);
-  const std::vector<int64_t> classes = read_labels(labels);
-  if (static_cast<int64_t>(classes.size()) != images.count)
-    throw Error(ErrorKind::mismatch, text("{}: {} labels for the {} pictures of {}", one_line(labels),
-                                          classes.size(), images.count, one_line(path)));
+void LabelledData::add_pictures(const PictureFile& file, int64_t limit) {
+  const auto [images, classes] = read_pictures(file, limit - size());
   const std::vector<int64_t> dims = {images.channels, images.height, images.width};
   if (files_.empty()) dims_ = dims;
   if (dims != dims_)
-    throw Error(ErrorKind::mismatch,
-                text("{}: pictures of another size than {}", one_line(path), one_line(files_.front())));
-  files_.push_back(path);
-  if (labels != path) files_.push_back(labels);
+    throw Error(ErrorKind::mismatch, text("{}: pictures of another size than {}", one_line(file.images),
+                                          one_line(files_.front())));
+  files_.push_back(file.images);
+  if (file.labels != file.images) files_.push_back(file.labels);
   const int64_t count = std::min(limit - size(), images.count);
-  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
-    require_class(labels, classes[i], i);
-    labels_.push_back(classes[i]);
-  }
+  labels_.insert(labels_.end(), classes.begin(), classes.begin() + count);
   pixels_.insert(pixels_.end(), images.pixels.begin(), images.pixels.begin() + count * images.image_size());
 }
 

@@ -5,17 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "format/images.h"
+#include "format/picture_files.h"
 
 namespace dws {
 
 class LabelledData {
  public:
-  // One safetensors file with `inputs` (N, ...) of numbers and `labels` (N) of integers; or files of pictures that
-  // format/images.h reads, joined: their labels are those of `labels`, one file for each of `paths`, or where it is empty those
-  // inside the file (CIFAR-10) or in the file beside it under the usual name (images-idx3 becomes labels-idx1). At most
-  // the first `limit` samples (0: all). Throws Error{mismatch} for as many labels as samples, or pictures of different
-  // sizes, Error{usage} where no labels are found, Error{bad_value} for one below 0, Error{empty}.
+  // One safetensors file with `inputs` (N, ...) of numbers and `labels` (N) of integers; or the pictures of picture_files(), joined.
+  // At most the first `limit` samples (0: all). Throws Error as picture_files() and read_pictures() do, Error{mismatch} for
+  // pictures of different sizes or other numbers of labels, Error{empty}.
   static LabelledData open(const std::vector<std::string>& paths, const std::vector<std::string>& labels,
                            int64_t limit = 0);
 
@@ -35,7 +33,7 @@ class LabelledData {
   void read(int64_t first, int64_t count, float* to) const noexcept;
 
  private:
-  void add_pictures(const std::string& path, const std::string& labels, int64_t limit);
+  void add_pictures(const PictureFile& file, int64_t limit);
   void read_tensors(const std::string& path, int64_t limit);
 
   std::vector<int64_t> dims_, labels_;

@@ -2,93 +2,44 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include "core/error.h"
 #include "core/rng.h"
 #include "core/text.h"
+#include "format/picture_files.h"
 
 namespace dws::train {
 
-namespace {
-
-namespace fs = std::filesystem;
-
-// A folder of CIFAR-10 batches as its batches, in order; anything else as it is.
-std::vector<std::string> batches_of(const std::string& path) {
-  std::error_code none;
-  if (!fs::is_directory(path, none)) return {path};
-  std::vector<std::string> found;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("data_batch_") && name.ends_with(".bin")) found.push_back(entry.path().string());
-  }
-  if (found.empty()) return {path};
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-// Where the labels of a file of pictures are when nobody says it; "" for nowhere.
-std::string labels_beside(const std::string& path) {
-  if (path.ends_with(".bin")) return path;
-  const fs::path file(path);
-  std::string name = file.filename().string();
-  const std::string images = "images-idx3", labels = "labels-idx1";
-  const size_t at = name.find(images);
-  if (at == std::string::npos) return "";
-  const std::string beside = (file.parent_path() / name.replace(at, images.size(), labels)).string();
-  std::error_code none;
-  return fs::is_regular_file(beside, none) ? beside : "";
-}
-
-}  // namespace
-
 ImageSet ImageSet::open(const std::vector<std::string>& paths, const std::vector<std::string>& labels,
                         int64_t limit) {
-  if (!labels.empty() && labels.size() != paths.size())
-    throw Error(ErrorKind::usage, text("{} files of labels for {} of pictures", labels.size(), paths.size()));
   ImageSet set;
-  for (size_t p = 0; p < paths.size(); ++p)
-    for (const std::string& path : batches_of(paths[p])) {
-      const auto room = limit > 0 ? limit - set.size() : std::numeric_limits<int64_t>::max();
-      if (room <= 0) return set;
-      const std::string from = labels.empty() ? labels_beside(path) : labels[p];
-      if (from.empty())
-        throw Error(ErrorKind::usage, text("{}: no labels are known of these pictures", one_line(path)),
-                    "name their file with --labels");
-      Images images = read_images(path);
-      const std::vector<int64_t> classes = read_labels(from);
-      if (static_cast<int64_t>(classes.size()) != images.count)
-        throw Error(ErrorKind::mismatch, text("{}: {} labels for the {} pictures of {}", one_line(from),
-                                              classes.size(), images.count, one_line(path)));
-      if (set.files_.empty()) {
-        set.height_ = images.height;
-        set.width_ = images.width;
-        set.channels_ = images.channels;
-      } else if (images.height != set.height_ || images.width != set.width_ ||
-                 images.channels != set.channels_) {
-        throw Error(ErrorKind::mismatch,
-                    text("{}: pictures of {} x {} x {}, where {} holds {} x {} x {}", one_line(path),
-                         images.height, images.width, images.channels, one_line(set.files_.front()),
-                         set.height_, set.width_, set.channels_));
-      }
-      set.files_.push_back(path);
-      if (from != path) set.files_.push_back(from);
-      const int64_t count = std::min(room, images.count);
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t label = classes[static_cast<size_t>(i)];
-        if (label < 0 || label > std::numeric_limits<int32_t>::max())
-          throw Error(ErrorKind::bad_value,
-                      text("{}: label {} of picture {} is not a class", one_line(from), label, i));
-        set.labels_.push_back(static_cast<int32_t>(label));
-      }
-      images.pixels.resize(static_cast<size_t>(count * images.image_size()));
-      if (set.pixels_.empty())
-        set.pixels_ = std::move(images.pixels);
-      else
-        set.pixels_.insert(set.pixels_.end(), images.pixels.begin(), images.pixels.end());
+  for (const PictureFile& file : picture_files(paths, labels)) {
+    const auto room = limit > 0 ? limit - set.size() : std::numeric_limits<int64_t>::max();
+    if (room <= 0) return set;
+    auto [images, classes] = read_pictures(file, room);
+    if (set.files_.empty()) {
+      set.height_ = images.height;
+      set.width_ = images.width;
+      set.channels_ = images.channels;
+    } else if (images.height != set.height_ || images.width != set.width_ ||
+               images.channels != set.channels_) {
+      throw Error(ErrorKind::mismatch,
+                  text("{}: pictures of {} x {} x {}, where {} holds {} x {} x {}", one_line(file.images),
+                       images.height, images.width, images.channels, one_line(set.files_.front()),
+                       set.height_, set.width_, set.channels_));
     }
+    set.files_.push_back(file.images);
+    if (file.labels != file.images) set.files_.push_back(file.labels);
+    const int64_t count = std::min(room, images.count);
+    for (int64_t i = 0; i < count; ++i)
+      set.labels_.push_back(static_cast<int32_t>(classes[static_cast<size_t>(i)]));
+    images.pixels.resize(static_cast<size_t>(count * images.image_size()));
+    if (set.pixels_.empty())
+      set.pixels_ = std::move(images.pixels);
+    else
+      set.pixels_.insert(set.pixels_.end(), images.pixels.begin(), images.pixels.end());
+  }
   if (set.labels_.empty())
     throw Error(ErrorKind::empty, text("{}: holds no pictures", one_line(paths.front())));
   return set;
