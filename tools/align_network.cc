@@ -133,6 +133,19 @@ double difference_of(const NetworkInput& b, network::Replacements replaced,
   return difference;
 }
 
+std::string verdict(bool same, double difference) {
+  return text("; largest relative difference {:.2g}: {}", difference,
+              same ? "the same function" : "NOT the same function, not written");
+}
+
+int tell(const std::string& line, bool to_stdout, bool same) {
+  if (to_stdout)
+    log_info(line);
+  else
+    print(line);
+  return same ? 0 : 1;
+}
+
 namespace {
 
 struct Moved {
@@ -288,15 +301,8 @@ int AlignNetwork::run(const Globals& globals) {
       text("{}: cosine to {} {:.4f} before, {:.4f} after; {:.1f} % of {} items moved, {} {}, {:.2f} s{}",
            to_stdout ? b : one_line(out), one_line(a), match.cosine_before, match.cosine_after, 100 * share,
            all.items, match.steps > 0 ? match.steps : match.sweeps(), match.steps > 0 ? "steps" : "sweeps",
-           seconds,
-           !verify ? std::string()
-                   : text("; largest relative difference {:.2g}: {}", difference,
-                          same ? "the same function" : "NOT the same function, not written"));
-  if (to_stdout)
-    log_info(line);
-  else
-    print(line);
-  return same ? 0 : 1;
+           seconds, verify ? verdict(same, difference) : std::string());
+  return tell(line, to_stdout, same);
 }
 
 void align_file(const std::string& a, const std::string& b, const std::string& out,

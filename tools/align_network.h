@@ -44,6 +44,11 @@ double tolerance_of(const symmetry::Spec& spec, const symmetry::NetworkElement& 
 double difference_of(const NetworkInput& b, network::Replacements replaced,
                      const std::map<std::string, double>& set, uint64_t seed);
 
+// What --verify found, as the last words of a summary's line.
+std::string verdict(bool same, double difference);
+// Prints the line, or logs it where stdout has the network; the exit code.
+int tell(const std::string& line, bool to_stdout, bool same);
+
 // B as weight matching moves it into A's basis, to `out`, which is new; how near they came goes to the log.
 void align_file(const std::string& a, const std::string& b, const std::string& out,
                 const NetworkOptions& network, uint64_t seed);

@@ -153,15 +153,8 @@ int AlignOrthogonal::run(const Globals& globals) {
       "{}: cosine to {} {:.4f} before, {:.4f} after, norms absorbed; a residual stream of {} turned, {} "
       "steps, {:.2f} s{}",
       to_stdout ? b : one_line(out), one_line(a), match.cosine_before, match.cosine_after, stream.width,
-      match.objective.size() - 1, seconds,
-      !verify ? std::string()
-              : text("; largest relative difference {:.2g}: {}", difference,
-                     same ? "the same function" : "NOT the same function, not written"));
-  if (to_stdout)
-    log_info(line);
-  else
-    print(line);
-  return same ? 0 : 1;
+      match.objective.size() - 1, seconds, verify ? verdict(same, difference) : std::string());
+  return tell(line, to_stdout, same);
 }
 
 }  // namespace dws::tools
