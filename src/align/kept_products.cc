@@ -25,6 +25,18 @@ int64_t items_a_task(int64_t n) {
   return ((n + tasks - 1) / tasks + kTile - 1) / kTile * kTile;
 }
 
+// to = x - y, in blocks of a length known beforehand.
+void subtract(float* to, const float* x, const float* y, int64_t count) {
+  constexpr int64_t kBlock = 16;
+  int64_t i = 0;
+  for (; i + kBlock <= count; i += kBlock) {
+    float block[kBlock];
+    for (int64_t l = 0; l < kBlock; ++l) block[l] = x[i + l] - y[i + l];
+    std::memcpy(to + i, block, sizeof block);
+  }
+  for (; i < count; ++i) to[i] = x[i] - y[i];
+}
+
 bool lies_packed(const Walk& walk) {
   return walk.run == 1 && walk.place.outer == 1 && walk.length == walk.items;
 }
@@ -151,7 +163,7 @@ void KeptProducts::add(int64_t n, const Pack& pack, std::span<const Rows> all, f
           if (!less)
             std::memcpy(to, a + m, static_cast<size_t>(width) * sizeof(float));
           else
-            for (int64_t i = 0; i < width; ++i) to[i] = a[m + i] - less[m + i];
+            subtract(to, a + m, less + m, width);
         }
         const float* now = r.now < 0 ? nullptr : pack.held_b.get() + r.now * n;
         const float* old = r.old < 0 ? nullptr : pack.held_b.get() + r.old * n;
@@ -163,7 +175,7 @@ void KeptProducts::add(int64_t n, const Pack& pack, std::span<const Rows> all, f
           } else if (!now) {
             for (int64_t j = 0; j < width; ++j) to[j] = -old[m + j];
           } else {
-            for (int64_t j = 0; j < width; ++j) to[j] = now[m + j] - old[m + j];
+            subtract(to, now + m, old + m, width);
           }
         }
       }
