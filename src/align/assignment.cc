@@ -12,7 +12,7 @@ namespace dws::align {
 namespace {
 
 // From here on annealed duals are worth their sweeps, and lists their upkeep.
-constexpr int64_t kAnnealed = 64, kListed = 384;
+constexpr int64_t kAnnealed = 64, kListed = 640;
 
 [[noreturn]] void throw_not_finite(int64_t n, std::span<const float> gain) {
   const auto size = static_cast<size_t>(n);
