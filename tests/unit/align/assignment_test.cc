@@ -134,7 +134,7 @@ TEST(Assignment, ItsDualsProveIt) {
   AssignmentSolver solver;
   Rng rng(2);
   for (const Kind& kind : kinds())
-    for (const int64_t n : {1, 2, 31, 32, 33, 150, 331, 500}) {
+    for (const int64_t n : {1, 2, 31, 32, 33, 150, 331, 650}) {
       const Gains gains = kind.make(n, rng);
       expect_proof(solver.solve(n, gains), gains, n, text("{} {}", kind.name, n));
     }
@@ -145,7 +145,7 @@ TEST(Assignment, AnyStartEndsOptimal) {
   AssignmentSolver solver;
   Rng rng(4);
   for (const Kind& kind : kinds())
-    for (const int64_t n : {1, 2, 31, 150, 400}) {
+    for (const int64_t n : {1, 2, 31, 150, 650}) {
       const Gains gains = kind.make(n, rng), other = kind.make(n, rng);
       const Assignment& cold = solver.solve(n, gains);
       const double best = cold.objective, tolerance = 1e-12 * double(n) * largest(gains);
@@ -188,7 +188,7 @@ TEST(Assignment, TheSameBitsOnAnyNumberOfThreads) {
   Rng rng(5);
   const int before = threads();
   for (const Kind& kind : kinds()) {
-    const int64_t n = 500;
+    const int64_t n = 700;
     const Gains gains = kind.make(n, rng);
     std::vector<Assignment> results;
     for (const int count : {1, 3}) {
