@@ -19,7 +19,8 @@ struct NetworkMatchOptions {
 
 struct NetworkMatch {
   symmetry::NetworkElement element;
-  // <A', g' B'> at the start, then after each sweep of the descent that was taken; in float64, and it never falls. A' and B' are the
+  // <A', g' B'> at the start, then after each sweep of the descent that was taken; it never falls. First and last are sums
+  // in float64; between them, where units only reorder, it is reckoned from the float32 gains. A' and B' are the
   // networks of least norm among those that scales make (balance.h), where scales may be moved; biases that phases shift count by distance.
   std::vector<double> objective;
   double cosine_before = 0, cosine_after = 0;  // of A and B, A and g B, as stored; 0 where one is all zeros
