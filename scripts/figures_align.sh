@@ -32,7 +32,8 @@ train cifar_cnn --arch cnn:16,32s2,32,64s2,64,128s2,128 --norm batch --lr 0.003 
   --test cifar10/test_batch.bin --epochs 15
 
 # pair NAME TRAINING_DATA TEST_DATA OPTIONS...: NAME_METHOD.json, what `dws lmc` says of A and of B after METHOD; what `dws align`
-# said is NAME_METHOD_align.json. The data that activations are seen on are those of the training.
+# said is NAME_METHOD_align.json. The data that activations are seen on are those of the training. With the word `repair` the same
+# once more, statistics set right at each point.
 pair() {
   local name=$1 train=$2 test=$3 method repair
   shift 3
@@ -46,9 +47,9 @@ pair() {
       once "${name}_${method}_align" "$dws" align "${name}_a.safetensors" "${name}_b.safetensors" --method $method \
         "${options[@]}" --json --force -o "$other"
     once "${name}_$method" "$dws" lmc "${name}_a.safetensors" "$other" --data "$test" --points 25 --json
-    for repair in "$@"; do
+    [ $method = frank-wolfe ] || for repair in "$@"; do
       once "${name}_${method}_$repair" "$dws" lmc "${name}_a.safetensors" "$other" --data "$test" --points 25 --json \
-        --repair --repair-data "$train"
+        --repair --repair-data "$train" --repair-limit 2000
     done
   done
 }
