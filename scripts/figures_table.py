@@ -182,7 +182,7 @@ def pair(work, name):
             if not os.path.exists(path):
                 continue
             record = {"schema": "dws.figures.align/1", "pair": name, "method": method, "repair": bool(ending),
-                      "accuracies": [t["test_accuracy"] for t in trained], "arch": trained[0]["arch"],
+                      "accuracies": [t["recipe"]["test_accuracy"] for t in trained], "arch": trained[0]["recipe"]["model"]["arch"],
                       "commands": [t["recipe"]["command"] for t in trained], "lmc": last_json_line(path)}
             if method != "none":
                 said = summary(f"{name}_{method}_align")
