@@ -93,5 +93,5 @@ def merge_large(records):
     lines = ["| method | networks | seconds | GB/s read and written | peak memory, MB |", "|---|---|---|---|---|"]
     lines += [f"| `{r['method']}` | {r['networks']} | {r['seconds']:.0f} | {r['gb_per_second']:.2f} | {r['peak_mb']} |" for r in rows]
     lines += ["", f"Each network {rows[0]['input_gb']:.1f} GB in bfloat16, the base counted where there is one; read from disk, which is what "
-                  f"most of the time goes to; {machine_of(records)}, `scripts/figures_merge.sh`."]
+                  f"most of the time goes to; {machine_of(records)}, `scripts/figures_merge.sh`.{records[0].get('note', '')}"]
     return "\n".join(lines) + "\n"
