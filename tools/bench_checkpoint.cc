@@ -11,6 +11,7 @@
 #include "network/executor.h"
 #include "network/stored.h"
 #include "symmetry/spec.h"
+#include "temp_folder.h"
 
 namespace dws::tools {
 namespace {

@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "bench.h"
-#include "bench_files.h"
+#include "core/error.h"
 #include "core/file.h"
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -20,36 +20,21 @@
 #include "merge/compose.h"
 #include "merge/execute.h"
 #include "merge/partial_output.h"
+#include "temp_folder.h"
 
 namespace dws::tools {
 namespace {
 
-// Files of a memory file system where there is one: a disk's writing back is not what is measured.
-class CachedFolder {
- public:
-  CachedFolder() {
-    std::string pattern = "/dev/shm/dws-bench-XXXXXX";
-    if (::mkdtemp(pattern.data()))
-      shared_ = pattern;
-    else
-      temporary_.emplace();
+// In a memory file system where there is one: a disk's writing back is not what is measured.
+TempFolder cached_folder() {
+  try {
+    return TempFolder("/dev/shm");
+  } catch (const Error&) {
+    return {};
   }
-  CachedFolder(const CachedFolder&) = delete;
-  CachedFolder& operator=(const CachedFolder&) = delete;
-  ~CachedFolder() {
-    std::error_code ignored;
-    if (!shared_.empty()) std::filesystem::remove_all(shared_, ignored);
-  }
-  std::string file(const std::string& name) const {
-    return shared_.empty() ? temporary_->file(name) : shared_ + "/" + name;
-  }
+}
 
- private:
-  std::string shared_;
-  std::optional<TempFolder> temporary_;
-};
-
-std::string write_bf16(const CachedFolder& folder, const std::string& name, int64_t elements, uint64_t seed,
+std::string write_bf16(const TempFolder& folder, const std::string& name, int64_t elements, uint64_t seed,
                        float spread) {
   constexpr int64_t kPeriod = 1 << 20;
   Rng rng(7), noise(seed);
@@ -98,7 +83,7 @@ merge::Plan plan_of(merge::Method method, const std::vector<merge::Input>& input
 // Both in bytes read and written a second, best of the same number of runs in turn.
 Json linear(const BenchContext& context) {
   const int64_t elements = int64_t{context.seconds < 0.5 ? 4 : 128} << 20;  // 256 MiB a file
-  const CachedFolder folder;
+  const TempFolder folder = cached_folder();
   const std::string a = write_bf16(folder, "a.safetensors", elements, 1, 0.1f);
   std::vector<merge::Input> inputs;
   inputs.push_back(merge::Input::open(a));
@@ -144,7 +129,7 @@ class Nowhere : public merge::Writer {
 };
 
 Json ties(int64_t elements) {
-  const CachedFolder folder;
+  const TempFolder folder = cached_folder();
   std::vector<merge::Input> inputs;
   std::vector<std::vector<float>> x;
   for (const uint64_t i : {1, 2, 3}) {

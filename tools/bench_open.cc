@@ -11,6 +11,7 @@
 #include "format/onnx_wire.h"
 #include "network/executor.h"
 #include "symmetry/spec.h"
+#include "temp_folder.h"
 
 namespace dws::tools {
 namespace {

@@ -67,8 +67,9 @@ class Panel {
     out += text(
         R"(<text class="label" x="{:.1f}" y="{:.1f}" text-anchor="middle">interpolation <tspan font-style="italic">λ</tspan></text>)",
         left_ + kPanelWidth / 2, bottom + 32);
-    out += text(R"svg(<text class="label" transform="translate({:.1f} {:.1f}) rotate(-90)" text-anchor="middle">{}</text>)svg",
-                left_ - 46, kTop + kPanelHeight / 2, title_);
+    out += text(
+        R"svg(<text class="label" transform="translate({:.1f} {:.1f}) rotate(-90)" text-anchor="middle">{}</text>)svg",
+        left_ - 46, kTop + kPanelHeight / 2, title_);
     return out + "\n";
   }
   std::string line(const std::vector<CurvePoint>& points, double CurvePoint::*value,

@@ -52,9 +52,8 @@ void apply(const Common& common) {
 // Options that say how to run and not what to compute: recipes leave them out, so that a resumed run, or one
 // on another number of threads, writes the same bytes.
 const std::vector<std::string> kRunFlags{"-q", "--quiet", "-v", "--verbose", "--resume", "--force", "--json"};
-const std::vector<std::string> kRunOptions{"--threads",  "--log-level", "--log-file",
-                                           "--progress", "--log",       "--checkpoint-every",
-                                           "--max-memory"};
+const std::vector<std::string> kRunOptions{"--threads", "--log-level",        "--log-file",  "--progress",
+                                           "--log",     "--checkpoint-every", "--max-memory"};
 
 bool contains(const std::vector<std::string>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();

@@ -43,13 +43,7 @@ class Unnamed : public merge::Writer {
   }
   ~Unnamed() override { ::close(fd_); }
   void write(size_t tensor, uint64_t offset, const void* data, size_t size) override {
-    const char* from = static_cast<const char*>(data);
-    for (uint64_t at = begin_[tensor] + offset; size > 0;) {
-      const ssize_t n = ::pwrite(fd_, from, size, static_cast<off_t>(at));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) throw_errno(path_, "cannot write");
-      from += n, at += static_cast<uint64_t>(n), size -= static_cast<size_t>(n);
-    }
+    write_at(fd_, data, size, begin_[tensor] + offset, path_);
   }
   std::vector<std::byte> read(size_t tensor) const {
     std::vector<std::byte> bytes(begin_[tensor + 1] - begin_[tensor]);

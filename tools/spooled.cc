@@ -2,13 +2,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -46,19 +44,9 @@ bool looks_like_safetensors(Bytes bytes) {
 
 }  // namespace
 
-Spooled::Spooled() : folder_((std::filesystem::temp_directory_path() / "dws-XXXXXX").string()) {
-  if (!::mkdtemp(folder_.data())) throw_errno(folder_, "cannot make the folder");
-}
-Spooled::Spooled(Spooled&& other) noexcept
-    : folder_(std::exchange(other.folder_, "")), path_(std::move(other.path_)) {}
-Spooled::~Spooled() {
-  std::error_code ignored;
-  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
-}
-
 Spooled Spooled::input() {
   Spooled spooled;
-  const std::string raw = spooled.folder_ + "/stdin";
+  const std::string raw = spooled.folder_.file("stdin");
   const Descriptor file(::open(raw.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.fd < 0) throw_errno(raw, "cannot write");
   std::vector<char> piece(kPiece);
@@ -84,7 +72,7 @@ Spooled Spooled::input() {
 
 Spooled Spooled::output(const std::string& ending) {
   Spooled spooled;
-  spooled.path_ = spooled.folder_ + "/stdout" + ending;
+  spooled.path_ = spooled.folder_.file("stdout" + ending);
   return spooled;
 }
 

@@ -2,8 +2,9 @@
 // file in the temporary folder (TMPDIR) while the program runs.
 #pragma once
 
-#include <memory>
 #include <string>
+
+#include "temp_folder.h"
 
 namespace dws::tools {
 
@@ -13,16 +14,14 @@ class Spooled {
   static Spooled input();
   // A place for a file of this ending, that send() copies to stdout.
   static Spooled output(const std::string& ending);
-  Spooled(Spooled&& other) noexcept;
-  Spooled& operator=(Spooled&&) = delete;
-  ~Spooled();
 
   const std::string& path() const noexcept { return path_; }
   void send() const;  // a closed pipe ends the program with code 0
 
  private:
-  Spooled();
-  std::string folder_, path_;
+  Spooled() = default;
+  TempFolder folder_;
+  std::string path_;
 };
 
 }  // namespace dws::tools

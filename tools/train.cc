@@ -7,9 +7,6 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "core/version.h"
-#include "kernels/bf16.h"
-#include "kernels/isa.h"
 #include "metanets/registry.h"
 #include "output.h"
 #include "train/metrics_log.h"
@@ -168,13 +165,7 @@ int Train::run() {
 
   // What a checkpoint must agree on: the bytes of the data, how they are dealt out, the model, and the
   // program and instruction set that make the bits.
-  Json identity = Json::object();
-  identity.set("version", version());
-  identity.set("isa", kernels::to_string(kernels::isa()));
-  identity.set("precision", kernels::precision_name());
-  Json hashes = Json::array();
-  for (const auto& [path, hash] : made_by.at("inputs").as_object()) hashes.push_back(hash);
-  identity.set("data", hashes);
+  Json identity = training_identity(made_by);
   Json parts = Json::array();
   for (const train::Part* part : {&sets->train, &sets->val, &sets->test}) parts.push_back(part->size());
   identity.set("split", parts);

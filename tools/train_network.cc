@@ -6,9 +6,6 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "core/version.h"
-#include "kernels/bf16.h"
-#include "kernels/isa.h"
 #include "tasknets/network_file.h"
 #include "train/image_set.h"
 #include "train/metrics_log.h"
@@ -110,13 +107,7 @@ int NetworkTraining::run(const Request& r) const {
   if (test) inputs.insert(inputs.end(), test->files().begin(), test->files().end());
   Json made_by = recipe(r.globals, inputs);
   if (test) warn_if_seen(images, *test, made_by.at("inputs"));
-  Json identity = Json::object();
-  identity.set("version", version());
-  identity.set("isa", kernels::to_string(kernels::isa()));
-  identity.set("precision", kernels::precision_name());
-  Json hashes = Json::array();
-  for (const auto& [path, hash] : made_by.at("inputs").as_object()) hashes.push_back(hash);
-  identity.set("data", hashes);
+  Json identity = training_identity(made_by);
   identity.set("images", images.size());
   identity.set("model", model.config());
   identity.set("augment", augmentation.str());

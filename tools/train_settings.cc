@@ -7,6 +7,9 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "core/version.h"
+#include "kernels/bf16.h"
+#include "kernels/isa.h"
 
 namespace dws::tools {
 
@@ -199,6 +202,17 @@ void TrainSettings::resolve() {
     options.set(assignment.substr(0, equals), value_of(assignment.substr(equals + 1)));
   }
   training.check();
+}
+
+Json training_identity(const Json& recipe) {
+  Json identity = Json::object();
+  identity.set("version", version());
+  identity.set("isa", kernels::to_string(kernels::isa()));
+  identity.set("precision", kernels::precision_name());
+  Json hashes = Json::array();
+  for (const auto& [path, hash] : recipe.at("inputs").as_object()) hashes.push_back(hash);
+  identity.set("data", hashes);
+  return identity;
 }
 
 }  // namespace dws::tools

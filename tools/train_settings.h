@@ -40,4 +40,8 @@ class TrainSettings {
 // `resume` nor `force` allows for.
 bool check_train_outputs(const std::string& out, bool resume, bool force);
 
+// The start of what a checkpoint must agree on: the program and instruction set that make the bits, and the hashes of the data
+// by a recipe's `inputs`.
+Json training_identity(const Json& recipe);
+
 }  // namespace dws::tools

@@ -92,6 +92,9 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+// All `size` bytes of `data` at `offset` of the open file `path`; any number of threads. Throws Error{io}.
+void write_at(int fd, const void* data, size_t size, uint64_t offset, const std::string& path);
+
 // The folder that holds `path`: "." for a name alone.
 std::string folder_of(const std::string& path);
 

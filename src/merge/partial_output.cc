@@ -27,19 +27,6 @@ namespace fs = std::filesystem;
 // The journal is brought up to date this often, and the disk with it: what a killed run loses.
 constexpr std::chrono::milliseconds kSync{250};
 
-void write_all(int fd, const char* data, size_t size, off_t at, const std::string& path) {
-  while (size > 0) {
-    const ssize_t written = ::pwrite(fd, data, size, at);
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      throw_errno(path, "cannot write");
-    }
-    data += written;
-    size -= static_cast<size_t>(written);
-    at += written;
-  }
-}
-
 // Some file systems cannot flush a folder: its files are safe.
 void flush_folder(const std::string& folder) {
   const Descriptor at(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -77,7 +64,7 @@ PartialOutput::PartialOutput(std::string path, Layout layout, const std::string&
       start();
       journal_ = ::open(journal_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
       if (journal_ < 0) throw_errno(path_, "cannot write");
-      write_all(journal_, header.data(), header.size(), 0, path_);
+      write_at(journal_, header.data(), header.size(), 0, path_);
       if (::fsync(journal_) != 0) throw_errno(path_, "cannot write");
       flush_folder(folder_of(journal_path_));
     }
@@ -140,7 +127,7 @@ void PartialOutput::start() {
       if (errno != EOPNOTSUPP && errno != ENOSYS) throw_errno(path_, "cannot write");
       if (::ftruncate(made.fd, static_cast<off_t>(file.size)) != 0) throw_errno(path_, "cannot write");
     }
-    write_all(made.fd, file.header.data(), file.header.size(), 0, path_);
+    write_at(made.fd, file.header.data(), file.header.size(), 0, path_);
     if (::fsync(made.fd) != 0) throw_errno(path_, "cannot write");
   }
   if (lock_ >= 0) ::flock(lock_, LOCK_EX | LOCK_NB);  // goes with the process
@@ -196,7 +183,7 @@ void PartialOutput::write(size_t tensor, uint64_t offset, const void* data, size
   const TensorPlace& place = layout_.tensors[tensor];
   if (place.file != file_ || offset + size > place.size)
     throw Error(ErrorKind::internal, text("{}: written beyond a tensor", one_line(path_)));
-  write_all(fd_, static_cast<const char*>(data), size, static_cast<off_t>(place.offset + offset), path_);
+  write_at(fd_, data, size, place.offset + offset, path_);
 }
 
 void PartialOutput::finished(size_t tensor) {

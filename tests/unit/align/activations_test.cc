@@ -12,6 +12,7 @@
 #include "core/parallel.h"
 #include "core/text.h"
 #include "symmetry/verify.h"
+#include "unit/exported_models.h"
 
 namespace dws::align {
 namespace {
@@ -38,14 +39,6 @@ TEST(CrossSums, OfNumbersByHand) {
   sums.products(r);
   EXPECT_NEAR(r[0], (1001 * -2 + 1002 * -4 + 1003 * -6 + 1004 * -8) / 4.0, 1e-2);
   EXPECT_NEAR(r[3], 7 * 0.5, 1e-5);
-}
-
-std::vector<std::string> models() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(DWS_TEST_DATA) + "/../models"))
-    if (entry.path().extension() == ".onnx") names.push_back(entry.path().stem().string());
-  std::ranges::sort(names);
-  return names;
 }
 
 // A network, and the same after a random element.
@@ -201,7 +194,7 @@ TEST(ActivationMatching, NetworksThatDoNotFit) {
   EXPECT_NE(message(twins.moved, infinite).find("is not finite"), std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, ActivationRecovery, ::testing::ValuesIn(models()),
+INSTANTIATE_TEST_SUITE_P(Models, ActivationRecovery, ::testing::ValuesIn(exported_models()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "models.h"
+#include "unit/exported_models.h"
 
 namespace dws::align {
 namespace {
@@ -20,14 +21,6 @@ const std::map<std::string, std::string>& ambiguous_scales() {
       {"fused_conv", "a scale of a group of channels is that of all channels in it"},
       {"separable", "a scale of a group of channels is that of all channels in it"}};
   return all;
-}
-
-std::vector<std::string> models() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(DWS_TEST_DATA) + "/../models"))
-    if (entry.path().extension() == ".onnx") names.push_back(entry.path().stem().string());
-  std::ranges::sort(names);
-  return names;
 }
 
 class Recovery : public ::testing::TestWithParam<std::string> {};
@@ -66,7 +59,7 @@ TEST_P(Recovery, OfARandomElement) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Recovery, ::testing::ValuesIn(models()),
+INSTANTIATE_TEST_SUITE_P(Models, Recovery, ::testing::ValuesIn(exported_models()),
                          [](const auto& test) { return test.param; });
 
 // With more and more noise on B fewer are found, and what is found never is worse than B as it is.

@@ -12,6 +12,7 @@
 #include "format/safetensors.h"
 #include "graph_maker.h"
 #include "network/engine.h"
+#include "unit/exported_models.h"
 
 namespace dws::network {
 namespace {
@@ -185,14 +186,7 @@ TEST_P(EngineOnModel, ShowsEveryValue) {
   }
 }
 
-std::vector<std::string> names() {
-  std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator(std::string(DWS_TEST_DATA) + "/../models"))
-    if (entry.path().extension() == ".onnx") found.push_back(entry.path().stem().string());
-  std::ranges::sort(found);
-  return found;
-}
-INSTANTIATE_TEST_SUITE_P(Models, EngineOnModel, ::testing::ValuesIn(names()),
+INSTANTIATE_TEST_SUITE_P(Models, EngineOnModel, ::testing::ValuesIn(exported_models()),
                          [](const auto& test) { return test.param; });
 
 // A convolution, norm and ReLU that fold, then a product.

@@ -6,6 +6,7 @@
 
 #include "format/safetensors.h"
 #include "network/executor.h"
+#include "unit/exported_models.h"
 
 namespace dws::network {
 namespace {
@@ -62,14 +63,7 @@ TEST_P(Exported, ShapesAreKnownWithoutRunning) {
   EXPECT_TRUE(std::ranges::all_of(shapes, [](const ArrayPtr& a) { return a != nullptr; }));
 }
 
-std::vector<std::string> names() {
-  std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator(std::string(DWS_TEST_DATA) + "/../models"))
-    if (entry.path().extension() == ".onnx") found.push_back(entry.path().stem().string());
-  std::ranges::sort(found);
-  return found;
-}
-INSTANTIATE_TEST_SUITE_P(Models, Exported, ::testing::ValuesIn(names()),
+INSTANTIATE_TEST_SUITE_P(Models, Exported, ::testing::ValuesIn(exported_models()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -7,17 +7,10 @@
 
 #include "found.h"
 #include "network/executor.h"
+#include "unit/exported_models.h"
 
 namespace dws::symmetry {
 namespace {
-
-std::vector<std::string> models() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(DWS_TEST_DATA) + "/../models"))
-    if (entry.path().extension() == ".onnx") names.push_back(entry.path().stem().string());
-  std::ranges::sort(names);
-  return names;
-}
 
 class Flow : public ::testing::TestWithParam<std::string> {};
 
@@ -66,7 +59,7 @@ TEST_P(Flow, AnElementActsOnValues) {
   EXPECT_GT(moved, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Flow, ::testing::ValuesIn(models()),
+INSTANTIATE_TEST_SUITE_P(Models, Flow, ::testing::ValuesIn(exported_models()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace
