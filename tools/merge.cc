@@ -288,13 +288,12 @@ int Merge::of_many(merge::Choices c, const std::vector<std::string>& files, std:
   Json recipe = made_of(c, Json::object({{"networks", static_cast<int64_t>(files.size())}, {"hash", hash}}));
   const std::string weights_hash = hash_bytes(std::as_bytes(std::span(numbers)));
   recipe.set("weights_hash", weights_hash);
-  MergeOutput fresh = output;
-  if (output.resume) log_warn("a mean over many networks is made from the beginning, --resume or not");
-  fresh.resume = false;
-  const merge::ExecuteReport report = write_whole(fresh, files, numbers, [&](const MergeOutput& to) {
-    return write_merged(
-        plan, first.front(), to, recipe, hash + " " + weights_hash,
-        [&](merge::Writer& writer, size_t) { return merge::average(plan, files, numbers, options, writer); });
+  const merge::ExecuteReport report = write_whole(output, files, numbers, [&](const MergeOutput& to) {
+    return write_merged(plan, first.front(), to, recipe, hash + " " + weights_hash,
+                        [&](merge::Writer& writer, size_t made) {
+                          options.first = made;
+                          return merge::average(plan, files, numbers, options, writer);
+                        });
   });
   say(c, files.size(), report, since(start), recipe);
   return 0;

@@ -1,9 +1,5 @@
 #include "merge_output.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 
@@ -11,7 +7,6 @@
 #include "core/file.h"
 #include "core/hash.h"
 #include "core/log.h"
-#include "core/temporary_name.h"
 #include "core/text.h"
 #include "format/onnx_write.h"
 #include "network_input.h"
@@ -24,68 +19,29 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kShard = 5'000'000'000;  // as the transformers library cuts
 
-// A nameless file beside `beside` for all numbers, until they are put into the graph's bytes.
-class Unnamed : public merge::Writer {
- public:
-  Unnamed(const std::string& beside, const merge::Plan& plan) : path_(beside) {
-    std::string name = folder_of(beside) + "/.dws-merge-XXXXXX";
-    fd_ = ::mkostemp(name.data(), O_CLOEXEC);
-    if (fd_ < 0) throw_errno(beside, "cannot write");
-    ::unlink(name.c_str());
-    uint64_t at = 0;
-    for (const merge::OutputTensor& t : plan.tensors) {
-      begin_.push_back(at);
-      uint64_t size = static_cast<uint64_t>(dtype_bits(t.dtype)) / 8;
-      for (const int64_t extent : t.shape) size *= static_cast<uint64_t>(extent);
-      at += size;
-    }
-    begin_.push_back(at);
-  }
-  ~Unnamed() override { ::close(fd_); }
-  void write(size_t tensor, uint64_t offset, const void* data, size_t size) override {
-    write_at(fd_, data, size, begin_[tensor] + offset, path_);
-  }
-  std::vector<std::byte> read(size_t tensor) const {
-    std::vector<std::byte> bytes(begin_[tensor + 1] - begin_[tensor]);
-    for (size_t got = 0; got < bytes.size();) {
-      const ssize_t n =
-          ::pread(fd_, bytes.data() + got, bytes.size() - got, static_cast<off_t>(begin_[tensor] + got));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) throw_errno(path_, "cannot read what was written");
-      got += static_cast<size_t>(n);
-    }
-    return bytes;
-  }
-
- private:
-  std::string path_;
-  int fd_ = -1;
-  std::vector<uint64_t> begin_;
-};
-
-merge::ExecuteReport write_graph(const merge::Plan& plan, const merge::Input& pattern,
-                                 const MergeOutput& output, const merge::Metadata& metadata,
-                                 const Fill& fill) {
+// The graph stays, so that its tensors must.
+void require_graph_of(const merge::Plan& plan, const merge::Input& pattern, const std::string& out) {
   if (!pattern.onnx())
-    throw Error(ErrorKind::usage, text("{}: tensors alone make no ONNX file", one_line(output.out)),
+    throw Error(ErrorKind::usage, text("{}: tensors alone make no ONNX file", one_line(out)),
                 "give an .onnx file first, or as --base");
-  if (output.resume)
-    log_warn(text("{}: a graph is merged from the beginning, --resume or not", one_line(output.out)));
-  require_writable(output.out, output.force);
-  Unnamed numbers(output.out, plan);
-  const merge::ExecuteReport report = fill(numbers, 0);
-  std::vector<Patch> patches;
-  for (size_t t = 0; t < plan.tensors.size(); ++t) {
-    const merge::InputTensor* old = pattern.find(plan.tensors[t].name);
-    if (!old || old->dtype != plan.tensors[t].dtype || old->shape != plan.tensors[t].shape)
+  for (const merge::OutputTensor& t : plan.tensors) {
+    const merge::InputTensor* old = pattern.find(t.name);
+    if (!old || old->dtype != t.dtype || old->shape != t.shape)
       throw Error(ErrorKind::usage,
-                  text("{}: tensor '{}' would have another type or shape than the graph says",
-                       one_line(output.out), escaped(plan.tensors[t].name)),
+                  text("{}: tensor '{}' would have another type or shape than the graph says", one_line(out),
+                       escaped(t.name)),
                   "write to NAME.safetensors");
-    if (!plan.tensors[t].copy) patches.push_back({old->bytes, [&numbers, t] { return numbers.read(t); }});
   }
+}
+
+void write_graph(const merge::Plan& plan, const merge::Input& pattern, const merge::PartialOutput& numbers,
+                 const MergeOutput& output, const merge::Metadata& metadata) {
+  std::vector<Patch> patches;
+  for (size_t t = 0; t < plan.tensors.size(); ++t)
+    if (!plan.tensors[t].copy)
+      patches.push_back(
+          {pattern.find(plan.tensors[t].name)->bytes, [&numbers, t] { return numbers.read(t); }});
   write_onnx(*pattern.onnx(), output.out, patches, output.force, metadata);
-  return report;
 }
 
 merge::Layout layout_of(merge::Plan& plan, const merge::Input& pattern, const MergeOutput& output,
@@ -133,29 +89,30 @@ merge::ExecuteReport write_merged(merge::Plan& plan, const merge::Input& pattern
     output.out = spooled->path();
     output.resume = false;
   }
+  const bool graph = is_onnx(output.out);
+  if (graph) require_graph_of(plan, pattern, output.out);
   merge::Metadata metadata;
+  if (!graph && pattern.checkpoint())
+    for (const auto& [key, value] : pattern.metadata())
+      if (key != "dws.recipe") metadata.emplace_back(key, value);
+  metadata.emplace_back("dws.recipe", recipe.dump());
+  // Of a graph the numbers are gathered under the temporary name, and then put into its bytes.
+  merge::Layout layout =
+      graph ? merge::single_file(plan, output.out, {}) : layout_of(plan, pattern, output, metadata);
+  merge::PartialOutput partial(output.out, std::move(layout), identity, output.resume, output.force);
+  if (partial.done() > 0)
+    log_info(text("{}: {} of {} tensors are made already", one_line(output.out), partial.done(),
+                  plan.tensors.size()));
   merge::ExecuteReport report;
-  if (is_onnx(output.out)) {
-    report = write_graph(plan, pattern, output, {{"dws.recipe", recipe.dump()}}, fill);
-  } else {
-    if (pattern.checkpoint())
-      for (const auto& [key, value] : pattern.metadata())
-        if (key != "dws.recipe") metadata.emplace_back(key, value);
-    metadata.emplace_back("dws.recipe", recipe.dump());
-    merge::Layout layout = layout_of(plan, pattern, output, metadata);
-    merge::PartialOutput partial(output.out, std::move(layout), identity, output.resume, output.force);
-    if (partial.done() > 0)
-      log_info(text("{}: {} of {} tensors are made already", one_line(output.out), partial.done(),
-                    plan.tensors.size()));
-    try {
-      report = fill(partial, partial.done());
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::interrupted || spooled) throw;
-      partial.keep();
-      throw Error(ErrorKind::interrupted, error.what(), "the same command with --resume goes on from here");
-    }
-    partial.commit();
+  try {
+    report = fill(partial, partial.done());
+    if (graph) write_graph(plan, pattern, partial, output, metadata);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::interrupted || spooled) throw;
+    partial.keep();
+    throw Error(ErrorKind::interrupted, error.what(), "the same command with --resume goes on from here");
   }
+  if (!graph) partial.commit();
   if (spooled) spooled->send();
   return report;
 }

@@ -59,8 +59,9 @@ class Averager {
     if (room < kBlock)
       throw Error(ErrorKind::resource_limit, text("--max-memory {} is too little", options_.max_memory));
     int64_t left = 0;
-    for (const OutputTensor& t : plan_.tensors)
-      if (!t.copy) left += elements(t);
+    finished_ = options_.first;
+    for (size_t t = options_.first; t < plan_.tensors.size(); ++t)
+      if (!plan_.tensors[t].copy) left += elements(plan_.tensors[t]);
     const int64_t size = std::min(left, room);
     rounds_ = size > 0 ? (left + size - 1) / size : 1;
     sums_ = Buffer<double>(static_cast<size_t>(size));
@@ -68,7 +69,7 @@ class Averager {
     progress_ = &progress;
     std::vector<Piece> group;
     int64_t filled = 0;
-    for (size_t t = 0; t < plan_.tensors.size(); ++t) {
+    for (size_t t = options_.first; t < plan_.tensors.size(); ++t) {
       const OutputTensor& tensor = plan_.tensors[t];
       for (int64_t at = 0, n = tensor.copy ? 0 : elements(tensor); at < n;) {
         const int64_t count = std::min(n - at, size - filled);

@@ -13,6 +13,7 @@ namespace dws::merge {
 struct AverageOptions {
   uint64_t max_memory = 512'000'000;
   bool allow_nonfinite = false;
+  size_t first = 0;  // tensors before it are made already
   InputOptions input;
 };
 

@@ -186,6 +186,21 @@ void PartialOutput::write(size_t tensor, uint64_t offset, const void* data, size
   write_at(fd_, data, size, place.offset + offset, path_);
 }
 
+std::vector<std::byte> PartialOutput::read(size_t tensor) const {
+  const TensorPlace& place = layout_.tensors[tensor];
+  const Descriptor file(::open(part(place.file).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (file.fd < 0) throw_errno(path_, "cannot read what was written");
+  std::vector<std::byte> bytes(place.size);
+  for (size_t got = 0; got < bytes.size();) {
+    const ssize_t n =
+        ::pread(file.fd, bytes.data() + got, bytes.size() - got, static_cast<off_t>(place.offset + got));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) throw_errno(path_, "cannot read what was written");
+    got += static_cast<size_t>(n);
+  }
+  return bytes;
+}
+
 void PartialOutput::finished(size_t tensor) {
   {
     const std::lock_guard lock(mutex_);

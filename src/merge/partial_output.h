@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "merge/execute.h"
 #include "merge/layout.h"
@@ -27,6 +28,8 @@ class PartialOutput : public Writer {
   size_t done() const noexcept { return done_; }  // tensors that an earlier run has made
   void write(size_t tensor, uint64_t offset, const void* data, size_t size) override;
   void finished(size_t tensor) override;
+  // The bytes of a tensor that is finished, for what is made of them in another file instead of commit().
+  std::vector<std::byte> read(size_t tensor) const;
   void keep();  // for a run that is interrupted
   void commit();
 
