@@ -49,6 +49,11 @@ wait_for_lines() {
   die "$1 never had $2 lines"
 }
 
+# lines_in FILE: how many lines it has; none if there is no such file.
+lines_in() {
+  if [ -f "$1" ]; then wc -l <"$1"; else echo 0; fi
+}
+
 # patch FILE OFFSET BYTES: overwrites bytes, written as for printf.
 patch() {
   printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
