@@ -11,6 +11,10 @@ namespace dws::symmetry {
 // Fills signs, scales and phases of spec.groups; leaf_of_group[g] is the factor of group g.
 void add_scales(Discovery& d, const std::vector<FactorId>& leaf_of_group, Spec& spec);
 
+// Takes away those of a group that others lie within (NetworkGroup::by) where the scales of all items within do the same, so that
+// no two elements differ in scales or signs and do one thing.
+void drop_redundant_scales(Spec& spec);
+
 // One unknown for each axis of each value along which the leaf lies: the factor that its items take there. Positive factors
 // are followed by their exponents (x or 1/x), signs need none. Sound by construction: what is not understood is held at 1.
 class Unknowns {

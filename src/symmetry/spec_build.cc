@@ -167,6 +167,7 @@ class Builder {
     name();
     if (flow) add_values();
     add_scales(d_, leaf_of_group_, spec_);
+    drop_redundant_scales(spec_);
     count();
     return std::move(spec_);
   }
