@@ -63,7 +63,21 @@ near_one "$(field cosine_before again.json)"
 "$dws" verify m.safetensors piped.safetensors $size --tol 1e-5 -q >/dev/null
 fails 2 "'transformer.wte.weight' is head and embedding in one" "$dws" align --orthogonal "$models/stored/gpt2.safetensors" "$models/stored/gpt2.safetensors" --size heads=3 -o none.safetensors -q
 fails 2 "no residual stream" "$dws" align --orthogonal a.onnx b1.onnx -o none.onnx
-fails 2 "no operator LayerNormalization" "$dws" align --orthogonal "$models/encoder_pre_norm.onnx" "$models/encoder_pre_norm.onnx" -o none.onnx
+fails 2 "cannot be absorbed: node '/layers/layers.0/Add_1' (Add) adds to what it makes" "$dws" align --orthogonal "$models/encoder_post_norm.onnx" "$models/encoder_post_norm.onnx" -o none.onnx
+grep -q "post-norm, as in BERT" fails.err
+fails 2 "(Relu) is not linear along the features" "$dws" align --orthogonal "$models/mlp_layer_norm.onnx" "$models/mlp_layer_norm.onnx" -o none.onnx
+
+# Norms in parts: RMSNorm and LayerNorm as exporters spell them out.
+for name in decoder vit; do
+  "$dws" permute "$models/$name.onnx" --seed 4 -o $name.b.onnx -q
+  "$dws" align --orthogonal "$models/$name.onnx" $name.b.onnx -o $name.turned.onnx --emit-reference $name.a.onnx --verify --json -q >spelled.json
+  near_one "$(field cosine_after spelled.json)"
+  grep -q '"norms":5' spelled.json
+  grep -q '"verified":true' spelled.json
+  "$dws" verify $name.b.onnx $name.turned.onnx --tol 1e-5 -q >/dev/null
+  "$dws" align --orthogonal $name.a.onnx $name.turned.onnx -o $name.again.onnx --json -q >again.json
+  near_one "$(field cosine_before again.json)"
+done
 fails 2 "is for --orthogonal" "$dws" align a.onnx b1.onnx -o none.onnx --emit-reference x.onnx
 fails 2 "would take the place of" "$dws" align --orthogonal l.safetensors m.safetensors $size -o none.safetensors --emit-reference m.safetensors --force -q
 test ! -e none.onnx
