@@ -45,8 +45,12 @@ class Reader {
       member_of_[static_cast<int>(v)] = static_cast<int>(stream_.members.size());
       stream_.members.push_back({.constant = c, .axis = walk_.axis(static_cast<int>(v))});
     }
-    for (const auto& [value, member] : member_of_)
-      trace_uses(value, stream_.members[static_cast<size_t>(member)]);
+    for (const auto& [value, m] : member_of_) {
+      StreamMember& member = stream_.members[static_cast<size_t>(m)];
+      const Roles roles = trace_uses(value, &member);
+      member.reads = roles.reads;
+      member.writes = roles.writes;
+    }
   }
   // Whether a value is no more than a constant in another shape: then the value of the constant, else kNone.
   int constant_behind(int value) const {
@@ -62,15 +66,31 @@ class Reader {
     constexpr std::string_view kOps[] = {"Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze"};
     return node.domain.empty() && std::ranges::find(kOps, node.op) != std::end(kOps);
   }
-  void trace_uses(int value, StreamMember& member) const {
-    for (const Node& node : network_.graph.nodes)
+  struct Roles {
+    bool reads = false, writes = false;
+  };
+  // Of a value that is the member's constant, in some shape; `member` where it is the constant itself.
+  Roles trace_uses(int value, StreamMember* member) const {
+    Roles all;
+    for (size_t n = 0; n < network_.graph.nodes.size(); ++n) {
+      const Node& node = network_.graph.nodes[n];
       for (size_t i = 0; i < node.inputs.size(); ++i) {
         if (node.inputs[i] != value) continue;
+        Roles here;
         if (reshapes(node))
-          trace_uses(node.outputs[0], member);
+          here = trace_uses(node.outputs[0], nullptr);
         else
-          (read_by(walk_, node, i) != kNone ? member.reads : member.writes) = true;
+          (read_by(walk_, node, i) != kNone ? here.reads : here.writes) = true;
+        all.reads = all.reads || here.reads;
+        all.writes = all.writes || here.writes;
+        if (!member || !here.reads) continue;
+        if (here.writes)
+          member->inseparable = true;
+        else
+          member->read_at.push_back({static_cast<int>(n), i});
       }
+    }
+    return all;
   }
 
   // Which norm's scale a value still carries, in the order of the graph.
@@ -220,6 +240,25 @@ class Reader {
   std::map<int, int> member_of_;  // by value
 };
 
+// The values that norms read: of those in parts, what is squared and then summed.
+std::vector<int> normed_values(const Network& network) {
+  std::vector<bool> summed(network.values.size());
+  std::vector<int> found;
+  const std::vector<Node>& nodes = network.graph.nodes;
+  for (size_t n = nodes.size(); n-- > 0;) {
+    const Node& node = nodes[n];
+    if (node.inputs.empty() || node.inputs[0] == kNone || node.outputs.empty()) continue;
+    const bool is_sum = node.op == "ReduceMean" || node.op == "ReduceSum";
+    const bool is_cast = node.op == "Cast" || node.op == "Identity";
+    const bool whole = node.op == "ReduceL2" || node.op == "ReduceSumSquare" || is_stream_norm(node);
+    const bool sums = node.outputs[0] != kNone && summed[static_cast<size_t>(node.outputs[0])];
+    if (is_sum || (is_cast && sums)) summed[static_cast<size_t>(node.inputs[0])] = true;
+    if (whole || (sums && is_square(network, node))) found.push_back(node.inputs[0]);
+  }
+  std::ranges::reverse(found);
+  return found;
+}
+
 // Whether a norm's output is both a summand of what follows and read besides: as in BERT, where blocks are added to what norms make.
 bool is_post_norm(const Network& network, const symmetry::Uses& uses) {
   const auto vector = [&](const Node& node) {
@@ -255,9 +294,7 @@ ResidualStream find_residual_stream(const Network& network, const std::vector<ne
   } best;
   const symmetry::Uses uses(network);
   std::vector<bool> seen(network.values.size());
-  for (const Node& node : network.graph.nodes) {
-    if (node.inputs.empty() || !(is_stream_norm(node) || is_square(network, node))) continue;
-    const int x = node.inputs[0];
+  for (const int x : normed_values(network)) {
     if (seen[static_cast<size_t>(x)] || !shapes[static_cast<size_t>(x)] ||
         shapes[static_cast<size_t>(x)]->dims.empty())
       continue;

@@ -16,9 +16,18 @@
 
 namespace dws::align {
 
+// An input of a node of the graph.
+struct StreamRead {
+  int node = 0;
+  size_t input = 0;
+};
 struct StreamMember {
   int constant = network::kNone, axis = 0;  // of Network::constants
   bool writes = false, reads = false;       // both: head and embedding in one
+  // Nodes that take the constant itself, for reading alone: what could take another one. Of a node that takes it for both, or gives it
+  // on to some that do, it is not among them, and `inseparable`.
+  std::vector<StreamRead> read_at{};
+  bool inseparable = false;
 };
 struct StreamNorm {
   std::string name;                                   // for messages

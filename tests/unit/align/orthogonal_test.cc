@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "align/own_head.h"
 #include "core/parallel.h"
 #include "found.h"
 #include "testing.h"
@@ -194,6 +195,39 @@ TEST(Orthogonal, PostNormIsNamed) {
   EXPECT_EQ(advice(found("encoder_pre_norm")), "");
 }
 
+// A head that is its embedding is given a tensor of its own: then the norm before it can be absorbed.
+TEST(Orthogonal, AHeadOfItsOwn) {
+  for (const auto& [family, shared] :
+       {std::pair(Family{"gpt2", {{"heads", 3}}}, "transformer.wte.weight"),
+        {Family{"llama_tied", {{"heads", 6}, {"kv_heads", 2}}}, "model.embed_tokens.weight"}}) {
+    const Found tied = read(family);
+    const ResidualStream stream = stream_of(tied);
+    ASSERT_GE(tied_head(stream), 0) << family.file;
+    const StreamMember& member = stream.members[static_cast<size_t>(tied_head(stream))];
+    const network::Constant& one = tied.network.constants[static_cast<size_t>(member.constant)];
+    EXPECT_EQ(one.name, shared);
+    EXPECT_FALSE(member.inseparable);
+    EXPECT_EQ(member.read_at.size(), 1u);
+    EXPECT_TRUE(must_be_untied(tied.network, stream));
+
+    const Found own = found(
+        with_own_head(tied.network, stream, "lm_head.weight",
+                      std::make_shared<const std::vector<std::byte>>(one.bytes.begin(), one.bytes.end())));
+    const ResidualStream two = stream_of(own);
+    EXPECT_EQ(tied_head(two), -1);
+    EXPECT_EQ(two.members.size(), stream.members.size() + 1);
+    const Numbers numbers = read_numbers(own.spec, own.network),
+                  absorbed = absorb_norms(own.spec, two, numbers, "net");
+    EXPECT_LE(difference(own, numbers, absorbed), 2e-6);
+    const Numbers b =
+        StreamTurn(own.spec, two, "net").act(random_rotation(two.width, two.fixes_ones, 4), absorbed);
+    EXPECT_LE(difference(own, numbers, b), 1e-5);
+    EXPECT_GT(match_orthogonal(own.spec, two, own.network, with(own, b), {}).cosine_after, 1 - 1e-6);
+  }
+  // Where there is nothing to untie.
+  EXPECT_EQ(tied_head(stream_of(read(kLlama))), -1);
+}
+
 // One number for all features goes through a rotation as it is.
 TEST(Orthogonal, AScaleOfOneNumberMayStay) {
   Found f = read({"gpt2", {{"heads", 3}}});
@@ -207,6 +241,7 @@ TEST(Orthogonal, AScaleOfOneNumberMayStay) {
   const Numbers absorbed = absorb_norms(f.spec, stream, numbers, "net");
   const StreamTurn turn(f.spec, stream, "net");
   EXPECT_LE(difference(f, numbers, turn.act(random_rotation(stream.width, true, 1), absorbed)), 1e-5);
+  EXPECT_FALSE(must_be_untied(with(f, numbers), stream));
 }
 
 TEST(Orthogonal, AScaleOfZeroBesideABias) {

@@ -196,7 +196,7 @@ TEST(SpelledNorms, WhatIsNoneIsRefusedByName) {
   refuses(
       [](GraphMaker& g, S x, S scale, S) {
         const std::string v = mean(g, squares(g, x), "ReduceMax");
-        return times(g, g.node("Div", {x, g.node("Sqrt", {with_epsilon(g, v)})}), scale);
+        return times(g, g.node("Div", {x, g.node("Add", {deviation(g, x), v})}), scale);
       },
       "(ReduceMax) reads squares of features and does not sum them");
   refuses(
@@ -245,6 +245,18 @@ TEST(SpelledNorms, WhatIsNoneIsRefusedByName) {
         return times(g, g.node("Div", {y, deviation(g, y)}), scale);
       },
       "(Cast) rounds features to whole numbers");
+}
+
+// Squares that are no norm's: an activation.
+TEST(SpelledNorms, SquaresAlone) {
+  GraphMaker g(13);
+  const std::string h = g.node("MatMul", {g.input("x", {2, kWidth}), g.weight("up", {kWidth, 14})});
+  g.node("MatMul", {times(g, h, h), g.weight("down", {14, 5})});
+  g.graph().mutable_node(g.graph().node_size() - 1)->set_output(0, "y");
+  g.output("y", {2, 5});
+  const Found f = found(g.network());
+  dws::testing::expect_error(
+      ErrorKind::unsupported, [&] { (void)stream_of(f); }, "no residual stream");
 }
 
 // One bias for two scales: what becomes of it differs.
