@@ -100,6 +100,12 @@ int AlignOrthogonal::run(const Globals& globals) {
   require_same_architecture(of_a, of_b);
   if (to_stdout) require_one_file(of_b);
   const Spec spec = spec_of(spec_file, of_a);
+  if (of_a.own &&
+      std::ranges::find(spec.tensors, of_a.own->name, &symmetry::SpecTensor::name) == spec.tensors.end())
+    throw Error(ErrorKind::missing_tensor,
+                text("{}: no tensor '{}', which the head of {} becomes", one_line(spec_file),
+                     escaped(of_a.own->name), one_line(a)),
+                "give the spec of what --emit-reference writes, or none");
   const align::ResidualStream stream = align::find_residual_stream(of_a.network, of_a.shapes);
   const auto start = std::chrono::steady_clock::now();
   const align::OrthogonalMatch match =

@@ -64,6 +64,12 @@ tied "$models/stored/llama_tied.safetensors" model.embed_tokens.weight safetenso
 tied "$data/tied_head.onnx" embedding onnx
 # The tensor that is new and the embedding, and nothing else: the graph is A's.
 [ "$("$dws" inspect a2.onnx --json | sed 's/.*"nodes":\([0-9]*\).*/\1/')" = "$("$dws" inspect "$data/tied_head.onnx" --json | sed 's/.*"nodes":\([0-9]*\).*/\1/')" ]
+# A spec is of the network with two tensors.
+"$dws" symmetry "$data/tied_head.onnx" -o tied_spec.json -q >/dev/null
+fails 2 "no tensor 'lm_head.weight', which the head of" "$dws" align --orthogonal "$data/tied_head.onnx" b.onnx --spec tied_spec.json -o none.onnx -q
+"$dws" symmetry a2.onnx -o spec.json -q >/dev/null
+"$dws" align --orthogonal "$data/tied_head.onnx" b.onnx --spec spec.json -o with_spec.onnx -q >/dev/null
+cmp with_spec.onnx b2.onnx
 # To stdout.
 "$dws" align --orthogonal "$data/tied_head.onnx" b.onnx -o - -q >piped.onnx
 cmp piped.onnx b2.onnx
