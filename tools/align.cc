@@ -282,11 +282,13 @@ void register_align(CLI::App& app, const Globals& globals, Run& run) {
       "--universe", a.universe,
       "move all FILEs into the first one's basis, consistently, and write them to a new folder under their "
       "names: --method weights is MergeMany, frank-wolfe C2M3; --emit names a folder too");
-  verb->add_flag("--orthogonal", a.orthogonal,
-                 "of transformers also rotate the residual stream (its norms' scales are absorbed first)");
+  verb->add_flag(
+      "--orthogonal", a.orthogonal,
+      "of transformers also rotate the residual stream (its norms' scales are absorbed first; a head "
+      "that is tied to the embedding becomes a tensor of its own)");
   verb->add_option(
       "--emit-reference", a.reference_out,
-      "with --orthogonal: write A with its norms' scales absorbed, as what is written can be merged with");
+      "with --orthogonal: write A in the same form, its norms' scales absorbed, to merge the output with");
   verb->add_option("--emit-rotation", a.rotation_out,
                    "with --orthogonal: write the rotation, a safetensors file");
   verb->add_option("--restarts", a.network.options.restarts, "descents from random elements besides")

@@ -13,6 +13,7 @@
 #include "core/text.h"
 #include "format/safetensors.h"
 #include "output.h"
+#include "own_head.h"
 #include "spooled.h"
 #include "symmetry/verify.h"
 
@@ -88,11 +89,23 @@ int AlignOrthogonal::run(const Globals& globals) {
     require_writable(*file, force);
   }
   options.kinds = parse_groups(groups.empty() ? "perm,sign,scale,phase" : groups);
-  const NetworkInput of_a = read_network(a, options_for(a, b, network));
-  const NetworkInput of_b = read_network(b, options_for(b, a, network));
+  NetworkInput of_a = read_network(a, options_for(a, b, network));
+  NetworkInput of_b = read_network(b, options_for(b, a, network));
+  give_own_heads(of_a, of_b);
+  if (of_a.own && !of_b.own)
+    log_info(
+        text("{}: head and embedding are one tensor, and two in {}: it is taken with a head of its own, as "
+             "--emit-reference writes it",
+             one_line(a), one_line(b)));
   require_same_architecture(of_a, of_b);
   if (to_stdout) require_one_file(of_b);
   const Spec spec = spec_of(spec_file, of_a);
+  if (of_a.own &&
+      std::ranges::find(spec.tensors, of_a.own->name, &symmetry::SpecTensor::name) == spec.tensors.end())
+    throw Error(ErrorKind::missing_tensor,
+                text("{}: no tensor '{}', which the head of {} becomes", one_line(spec_file),
+                     escaped(of_a.own->name), one_line(a)),
+                "give the spec of what --emit-reference writes, or none");
   const align::ResidualStream stream = align::find_residual_stream(of_a.network, of_a.shapes);
   const auto start = std::chrono::steady_clock::now();
   const align::OrthogonalMatch match =
@@ -116,7 +129,10 @@ int AlignOrthogonal::run(const Globals& globals) {
   if (same) {
     Json element = symmetry::to_json(spec_b, match.element);
     element.set("recipe", made);
-    if (!reference.empty()) write_changed(of_a, reference, new_a.patches, force);
+    if (!reference.empty()) {
+      write_changed(of_a, reference, new_a.patches, force);
+      tell_of_own_head(of_a, a, reference);
+    }
     if (!rotation.empty())
       write_safetensors(rotation,
                         {TensorSource::of("rotation", {stream.width, stream.width}, match.rotation)},
@@ -128,6 +144,7 @@ int AlignOrthogonal::run(const Globals& globals) {
     } else {
       write_changed(of_b, out, new_b.patches, force);
     }
+    tell_of_own_head(of_b, b, to_stdout ? "stdout" : out);
     if (!emit.empty()) write_text(emit, element.dump() + "\n", force);
   }
   if (json) {
@@ -137,6 +154,7 @@ int AlignOrthogonal::run(const Globals& globals) {
     line.set("method", "orthogonal");
     line.set("width", stream.width);
     line.set("norms", static_cast<int64_t>(stream.norms.size()));
+    line.set("own_head", of_b.own ? Json(of_b.own->name) : Json());
     Json objective = Json::array();
     for (const double value : match.objective) objective.push_back(value);
     line.set("objective", std::move(objective));

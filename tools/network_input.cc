@@ -90,10 +90,21 @@ void add_source_options(CLI::App& verb, NetworkOptions& options) {
 
 void write_changed(const NetworkInput& input, const std::string& path, const std::vector<Patch>& patches,
                    bool force) {
+  std::vector<Patch> of_file = patches;
+  std::vector<AddedTensor> added;
+  if (input.own) {
+    const OwnTensor& own = *input.own;
+    added.push_back({own.name, own.like, [&own] { return *own.numbers; }, own.readers});
+    std::erase_if(of_file, [&](const Patch& patch) {
+      if (patch.old.data() != own.numbers->data()) return false;
+      added.back().numbers = patch.numbers;
+      return true;
+    });
+  }
   if (input.tensors)
-    write_checkpoint(*input.tensors, path, patches, force);
+    write_checkpoint(*input.tensors, path, of_file, force, added);
   else
-    write_onnx(*input.onnx, path, patches, force);
+    write_onnx(*input.onnx, path, of_file, force, {}, added);
 }
 
 void require_other_file(const std::string& written, const std::string& read, const char* option) {

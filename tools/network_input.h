@@ -31,11 +31,21 @@ void add_network_options(CLI::App& verb, NetworkOptions& options);
 void add_source_options(CLI::App& verb,
                         NetworkOptions& options);  // of these, where data outside the file is looked for
 
+// A tensor that the network has and its file has not: written besides those of the file.
+struct OwnTensor {
+  std::string name;
+  Bytes like;  // the file's tensor that it is a copy of
+  std::shared_ptr<const std::vector<std::byte>> numbers;
+  std::vector<AddedTensor::Reader> readers;
+};
+
 struct NetworkInput {
   std::shared_ptr<const Onnx> onnx;  // nullptr: the graph is that of a recipe
   std::shared_ptr<const Checkpoint>
       tensors;          // of a network without a graph of its own: where its numbers are
   std::string assumed;  // of a network without a graph of its own: what it was taken for
+  std::map<std::string, std::string> stands_for;  // RecipeResult's
+  std::shared_ptr<const OwnTensor> own;           // nullptr: there is none
   network::Network network;
   std::vector<network::ArrayPtr> inputs;  // type and shape of each
   std::vector<network::ArrayPtr> shapes;  // of every value

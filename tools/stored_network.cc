@@ -122,6 +122,7 @@ void read_stored(const std::string& path, const NetworkOptions& options, Network
   }
   network::RecipeResult result = network::from_tensors(stored(path, input.tensors), settings);
   input.assumed = std::move(result.assumed);
+  input.stands_for = std::move(result.stands_for);
   input.network = std::move(result.network);
 }
 

@@ -22,10 +22,28 @@ int64_t before(const std::vector<int64_t>& dims, int axis) {
   return product;
 }
 
+// The axes that a sum or mean is over; none where they are not known.
+std::optional<std::vector<int64_t>> axes_of(const StreamWalk& w, const Node& node) {
+  return input(node, 1) != kNone ? w.ints(input(node, 1)) : node.attr_ints("axes");
+}
+bool sums_axis(const StreamWalk& w, const Node& node, int rank, int axis) {
+  const auto axes = axes_of(w, node);
+  return axes && std::ranges::any_of(*axes, [&](int64_t a) { return wrapped(a, rank) == axis; });
+}
+
 void same(StreamWalk& w, const Node& node) {
   const int x = node.inputs[0], y = node.outputs[0];
   if (w.in(x)) w.mark(node, y, w.axis(x));
   if (w.in(y)) w.mark(node, x, w.axis(y));
+}
+
+// x * x, x^2, and sums of them.
+void square(StreamWalk& w, const Node& node) {
+  const int x = node.inputs[0], y = node.outputs[0];
+  if (std::ranges::none_of(node.inputs, [&](int v) { return w.in(v); }) && !w.in(y)) return;
+  if (!w.in(x) || w.in(y) || !w.is_square(node)) return w.refuse(node, "is not linear along the features");
+  if (node.op == "Mul" || node.op == "Pow") return w.mark_squares(node, y, w.axis(x));
+  if (!sums_axis(w, node, w.rank(x), w.axis(x))) w.refuse(node, "keeps squares of features apart");
 }
 
 // How far from the end the stream's axis is in any of the values; -1 where it is in none.
@@ -45,19 +63,26 @@ void sum(StreamWalk& w, const Node& node) {
   if (end < 0) return;
   for (const int v : all) {
     if (!w.known(v)) return w.refuse(node, "has a shape that is not known");
-    if (!has_width(w, v, end)) return w.refuse(node, "adds one number to all features");
-    w.mark(node, v, w.rank(v) - end);
+    // One number for all features: a mean that is taken away, for one.
+    if (!has_width(w, v, end))
+      w.keep_ones();
+    else
+      w.mark(node, v, w.rank(v) - end);
   }
 }
-// By numbers that do not differ along the stream.
+// By numbers that do not differ along the stream; or by a norm's scale, which is seen to by who asks.
 void scaled(StreamWalk& w, const Node& node) {
+  if (w.is_square(node)) return square(w, node);
   const std::vector<int> all = {node.inputs[0], node.inputs[1], node.outputs[0]};
   const int end = from_end(w, all);
   if (end < 0) return;
   for (const int v : all)
     if (!w.known(v)) return w.refuse(node, "has a shape that is not known");
-  const bool first = has_width(w, node.inputs[0], end), second = has_width(w, node.inputs[1], end);
+  const int gain = w.gain_input(node);
+  const bool first = gain != 0 && has_width(w, node.inputs[0], end),
+             second = gain != 1 && has_width(w, node.inputs[1], end);
   if (first && second) return w.refuse(node, "multiplies each feature by a number of its own");
+  if (!first && !second) return w.refuse(node, "repeats one number for all features");
   if (second && node.op == "Div") return w.refuse(node, "divides by the stream");
   const int stream = node.inputs[first ? 0 : 1];
   w.mark(node, stream, w.rank(stream) - end);
@@ -183,19 +208,22 @@ void expanded(StreamWalk& w, const Node& node) {
   w.mark(node, x, w.rank(x) - end);
   w.mark(node, y, w.rank(y) - end);
 }
-// Sums and means over other axes.
+// Sums and means: over features where (1, ..., 1) stays as it is, and over other axes.
 void reduced(StreamWalk& w, const Node& node) {
   const int x = node.inputs[0], y = node.outputs[0];
   if (!w.in(x) && !w.in(y)) return;
   if (!w.known(x)) return w.refuse(node, "has a shape that is not known");
-  const auto named = input(node, 1) != kNone ? w.ints(input(node, 1)) : node.attr_ints("axes");
+  const auto named = axes_of(w, node);
   if (!named) return w.refuse(node, "sums features");
   std::vector<bool> gone(static_cast<size_t>(w.rank(x)));
   for (const int64_t a : *named) gone[static_cast<size_t>(wrapped(a, w.rank(x)))] = true;
   const bool keeps = node.attr_int("keepdims", 1) != 0;
   for (int a = 0, at = 0; a < w.rank(x); ++a) {
     const bool out = gone[static_cast<size_t>(a)];
-    if (w.in(x) && w.axis(x) == a) return out ? w.refuse(node, "sums features") : w.mark(node, y, at);
+    if (w.in(x) && w.axis(x) == a) {
+      if (!out) return w.mark(node, y, at);
+      return w.in(y) ? w.refuse(node, "sums features") : w.keep_ones();
+    }
     if (w.in(y) && w.axis(y) == at && !out) return w.mark(node, x, a);
     at += keeps || !out;
   }
@@ -231,12 +259,19 @@ void norm(StreamWalk& w, const Node& node) {
     if (node.outputs[i] != kNone) return w.refuse(node, "shows its statistics");
   same(w, node);
 }
+void cast(StreamWalk& w, const Node& node) {
+  const int x = node.inputs[0], y = node.outputs[0];
+  if (!w.in(x) && !w.in(y)) return;
+  const auto to = static_cast<OnnxType>(node.attr_int("to", 0));
+  if (!network::is_real(to)) return w.refuse(node, "rounds features to whole numbers");
+  same(w, node);
+}
 // Of a shape no numbers are seen.
 void nothing(StreamWalk&, const Node&) {}
 
 constexpr StreamRule kRules[] = {
     {"Identity", same, true},
-    {"Cast", same, true},
+    {"Cast", cast, true},
     {"Dropout", same, true},
     {"Neg", same, true},
     {"Add", sum},
@@ -257,6 +292,9 @@ constexpr StreamRule kRules[] = {
     {"Expand", expanded, true},
     {"ReduceMean", reduced, true},
     {"ReduceSum", reduced, true},
+    {"Pow", square},
+    {"ReduceSumSquare", square},
+    {"ReduceL2", square},
     {"Conv", convolved},
     {"LayerNormalization", norm},
     {"RMSNormalization", norm},
@@ -289,19 +327,64 @@ int read_by(const StreamWalk& w, const Node& node, size_t i) {
   return p && w.axis(v) == (i == 0 ? p->left_inner : p->right_inner) ? other : kNone;
 }
 
+bool is_square(const network::Network& network, const Node& node) {
+  if (!node.domain.empty() || node.inputs.empty()) return false;
+  if (node.op == "ReduceSumSquare" || node.op == "ReduceL2") return true;
+  if (node.op == "Mul") return node.inputs[0] == node.inputs[1];
+  const network::Constant* c = node.op == "Pow" ? network.constant_of(input(node, 1)) : nullptr;
+  if (!c || c->elements() != 1 || !(network::is_real(c->type) || network::is_integer(c->type))) return false;
+  const network::Array exponent = network::to_array(*c);
+  return exponent.real() ? exponent.reals[0] == 2 : exponent.ints[0] == 2;
+}
+bool StreamWalk::is_square(const Node& node) const {
+  return align::is_square(network_, node);
+}
+
+int StreamWalk::vector_behind(int value) const {
+  for (int depth = 0; value != kNone && depth < 8; ++depth) {
+    if (const network::Constant* c = network_.constant_of(value))
+      return c->elements() == width_ && c->floating() && !c->made ? value : kNone;
+    const Node* by = uses_.maker(value);
+    if (!by || !by->domain.empty() || (by->op != "Identity" && by->op != "Cast")) return kNone;
+    value = by->inputs[0];
+  }
+  return kNone;
+}
+int StreamWalk::gain_input(const Node& node) const {
+  if (node.op != "Mul") return -1;
+  const int first = vector_behind(node.inputs[0]), second = vector_behind(node.inputs[1]);
+  if ((first == kNone) == (second == kNone)) return -1;
+  const int i = first != kNone ? 0 : 1;
+  return in(i == 0 ? first : second) || in(node.inputs[static_cast<size_t>(i)]) ? -1 : i;
+}
+
+bool StreamWalk::touches(const Node& node) const {
+  const auto here = [&](int v) { return in(v) || squares(v); };
+  return std::ranges::any_of(node.inputs, here) || std::ranges::any_of(node.outputs, here);
+}
+bool StreamWalk::follow_squares(const Node& node) {
+  if (std::ranges::none_of(node.inputs, [&](int v) { return squares(v); }) || node.op == "Shape")
+    return false;
+  const int x = node.inputs[0];
+  const int axis = squares(x) ? squares_[static_cast<size_t>(x)] : -1;
+  if (axis >= 0 && node.domain.empty() && (node.op == "Cast" || node.op == "Identity"))
+    mark_squares(node, node.outputs[0], axis);
+  else if (axis < 0 || in(node.outputs[0]) || !node.domain.empty() ||
+           (node.op != "ReduceMean" && node.op != "ReduceSum") || !sums_axis(*this, node, rank(x), axis))
+    refuse(node, "reads squares of features and does not sum them");
+  return true;
+}
+
 void StreamWalk::follow(int value, int axis) {
   axis_[static_cast<size_t>(value)] = axis;
   changed_ = true;
   while (changed_ && obstacle_.empty()) {
     changed_ = false;
     for (const Node& node : network_.graph.nodes) {
-      if (const StreamRule* rule = stream_rule(node)) {
+      if (follow_squares(node)) {
+      } else if (const StreamRule* rule = stream_rule(node)) {
         rule->follow(*this, node);
       } else {
-        const auto touches = [&](const Node& n) {
-          return std::ranges::any_of(n.inputs, [&](int v) { return in(v); }) ||
-                 std::ranges::any_of(n.outputs, [&](int v) { return in(v); });
-        };
         bool touched = touches(node);
         for (const network::Body& body : node.bodies)
           network::each_node(body.graph, [&](const Node& n) { touched = touched || touches(n); });
@@ -313,7 +396,7 @@ void StreamWalk::follow(int value, int axis) {
   for (const auto& [values, what] :
        {std::pair{&network_.graph.inputs, "input"}, {&network_.graph.outputs, "output"}})
     for (const int v : *values)
-      if (in(v))
+      if (in(v) || squares(v))
         obstacle_ =
             text("{} '{}' is part of it", what, escaped(network_.values[static_cast<size_t>(v)].name));
 }
@@ -323,10 +406,17 @@ void StreamWalk::mark(const Node& node, int value, int axis) {
   int& here = axis_[static_cast<size_t>(value)];
   if (here == axis) return;
   if (here >= 0) return refuse(node, "has the stream on two axes of one value");
+  if (squares(value)) return refuse(node, "makes the stream of squares of features");
   if (!known(value) || axis < 0 || axis >= rank(value) || dims(value)[static_cast<size_t>(axis)] != width_)
     return refuse(node, "has another width");
   here = axis;
   changed_ = true;
+}
+void StreamWalk::mark_squares(const Node& node, int value, int axis) {
+  if (in(value)) return refuse(node, "is not linear along the features");
+  int& here = squares_[static_cast<size_t>(value)];
+  changed_ = changed_ || here != axis;
+  here = axis;
 }
 void StreamWalk::refuse(const Node& node, const std::string& why) {
   if (obstacle_.empty()) obstacle_ = text("{} {}", node.where(network_.values), why);

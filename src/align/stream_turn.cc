@@ -48,7 +48,10 @@ class Absorber {
       throw Error(ErrorKind::unsupported,
                   text("{}: the scale '{}' cannot be absorbed: {}", one_line(file_),
                        escaped(spec_.tensors[static_cast<size_t>(scale)].name), norm.kept_by),
-                  "give the head a tensor of its own, or align without --orthogonal");
+                  norm.is_added ? kPostNormAdvice
+                  : norm.tied != network::kNone
+                      ? "give the head a tensor of its own, or align without --orthogonal"
+                      : "align without --orthogonal");
     }
     for (const int reader : norm.readers) {
       const StreamMember& m = stream.members[static_cast<size_t>(reader)];
@@ -57,6 +60,11 @@ class Absorber {
     if (norm.bias != network::kNone) {
       const int bias = tensor_of(spec_, norm.bias, file_);
       const std::span<const float> beta = numbers_.tensors[static_cast<size_t>(bias)];
+      if (norm.bias_shared && std::ranges::any_of(beta, [](float v) { return v != 0; }))
+        throw Error(ErrorKind::unsupported,
+                    text("{}: the bias '{}' is read by others than one norm: it cannot be absorbed",
+                         one_line(file_), escaped(spec_.tensors[static_cast<size_t>(bias)].name)),
+                    "align without --orthogonal");
       for (size_t i = 0; i < gamma.size(); ++i)
         if (gamma[i] == 0 && beta[i] != 0)
           throw Error(
@@ -64,7 +72,7 @@ class Absorber {
               text("{}: number {} of the scale '{}' is 0 beside a bias that is not: it cannot be absorbed",
                    one_line(file_), i, escaped(spec_.tensors[static_cast<size_t>(scale)].name)),
               "align without --orthogonal");
-      change(bias, 0, gamma, true);
+      change(bias, norm.bias_axis, gamma, true);
     }
     auto ones = std::make_shared<const std::vector<float>>(gamma.size(), 1.f);
     out_.held[static_cast<size_t>(scale)] = ones;
@@ -131,7 +139,7 @@ StreamTurn::StreamTurn(const Spec& spec, const ResidualStream& stream, std::stri
   };
   for (const StreamMember& m : stream.members) add(m.constant, m.axis);
   for (const StreamNorm& norm : stream.norms)
-    if (norm.bias != network::kNone) add(norm.bias, 0);
+    if (norm.bias != network::kNone) add(norm.bias, norm.bias_axis);
   spec_.groups.push_back(std::move(group));
 }
 

@@ -48,7 +48,8 @@ class Checkpoint {
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
  private:
-  friend void write_checkpoint(const Checkpoint&, const std::string&, const std::vector<Patch>&, bool);
+  friend void write_checkpoint(const Checkpoint&, const std::string&, const std::vector<Patch>&, bool,
+                               const std::vector<AddedTensor>&);
   void open_shards(bool follow_links);
 
   std::string path_, index_path_;
@@ -65,8 +66,11 @@ bool is_sharded(const std::string& path);
 // The checkpoint with some numbers replaced; everything else is written byte for byte as it was, into a file where it was
 // one, into a new folder (with the index, and config.json if there is one) where it was sharded. Throws Error{exists},
 // Error{mismatch} for numbers of another size.
+// `added` stand last in the file, or in the shard of the tensor that they are like; then the index names them, and a config.json
+// says that head and embedding are not tied. Throws Error{duplicate_name} where there is one of the name already.
 void write_checkpoint(const Checkpoint& checkpoint, const std::string& path,
-                      const std::vector<Patch>& patches, bool force);
+                      const std::vector<Patch>& patches, bool force,
+                      const std::vector<AddedTensor>& added = {});
 
 // Tensors as shards of at most `shard_size` bytes each (a tensor that is larger has one of its own), named as the
 // transformers library names them: `folder`/model-00001-of-00003.safetensors and model.safetensors.index.json. The folder

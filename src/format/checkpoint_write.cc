@@ -23,18 +23,91 @@ uint64_t bytes_of(const TensorSource& tensor, const std::string& path) {
   return (*bits + 7) / 8;
 }
 
+// The start of a file, up to its data, with more entries; all that stands in it stays as it is.
+struct Longer {
+  std::string start;
+  size_t before = 0;                            // bytes of the start that the file has
+  std::vector<std::vector<std::byte>> numbers;  // that stand behind its data
+};
+Longer with_entries(const Safetensors& file, const std::vector<const AddedTensor*>& added) {
+  const Bytes bytes = file.file_bytes();
+  uint64_t length = 0;
+  for (int i = 8; i-- > 0;) length = length << 8 | static_cast<uint64_t>(bytes[static_cast<size_t>(i)]);
+  std::string header(reinterpret_cast<const char*>(bytes.data()) + 8, length);
+  header.erase(header.find_last_of('}'));
+  uint64_t end = bytes.size() - 8 - length;
+  Longer longer{.start = {}, .before = 8 + length, .numbers = {}};
+  for (const AddedTensor* tensor : added) {
+    const TensorEntry* like = nullptr;
+    for (const TensorEntry& entry : file.tensors())
+      if (file.bytes(entry).data() == tensor->like.data()) like = &entry;
+    if (!like) throw Error(ErrorKind::internal, text("{}: no tensor to be like", one_line(file.path())));
+    if (file.find(tensor->name))
+      format::fail(ErrorKind::duplicate_name,
+                   {.file = file.path(), .what = "two tensors of one name", .tensor = tensor->name});
+    longer.numbers.push_back(tensor->numbers());
+    if (longer.numbers.back().size() != tensor->like.size())
+      throw Error(ErrorKind::mismatch, text("{}: {} bytes for a tensor of {}", one_line(file.path()),
+                                            longer.numbers.back().size(), tensor->like.size()));
+    Json::Array shape(like->shape.begin(), like->shape.end());
+    const Json entry = Json::object({{"dtype", dtype_name(like->dtype)},
+                                     {"shape", std::move(shape)},
+                                     {"data_offsets", Json::array({end, end + tensor->like.size()})}});
+    header += text(",{}:{}", Json(tensor->name).dump(), entry.dump());
+    end += tensor->like.size();
+  }
+  header += '}';
+  header.append((8 - header.size() % 8) % 8, ' ');
+  for (uint64_t i = 0, n = header.size(); i < 8; ++i, n >>= 8) longer.start += static_cast<char>(n & 0xff);
+  longer.start += header;
+  return longer;
+}
+
+Json read_json(const std::string& path) {
+  const MappedFile file(path);
+  const Bytes bytes = file.bytes();
+  return Json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+}
+// The index with the new tensors in it.
+Json longer_index(const std::string& path, const std::map<std::string, std::string>& added, uint64_t bytes) {
+  Json index = read_json(path);
+  Json map = index.at("weight_map");
+  for (const auto& [tensor, file] : added) map.set(tensor, file);
+  index.set("weight_map", std::move(map));
+  if (const Json* metadata = index.find("metadata"))
+    if (const Json* total = metadata->find("total_size")) {
+      Json changed = *metadata;
+      changed.set("total_size", total->as_u64() + bytes);
+      index.set("metadata", std::move(changed));
+    }
+  return index;
+}
+
 }  // namespace
 
 void write_checkpoint(const Checkpoint& checkpoint, const std::string& path,
-                      const std::vector<Patch>& patches, bool force) {
-  std::vector<format::Patches> by_file(checkpoint.files().size());
-  for (const Patch& patch : patches) {
+                      const std::vector<Patch>& patches, bool force, const std::vector<AddedTensor>& added) {
+  const auto file_of = [&](Bytes bytes) {
     const auto file = std::ranges::find_if(
-        checkpoint.files(), [&](const Safetensors& f) { return format::inside(patch.old, f.file_bytes()); });
+        checkpoint.files(), [&](const Safetensors& f) { return format::inside(bytes, f.file_bytes()); });
     if (file == checkpoint.files().end())
       throw Error(ErrorKind::internal,
                   text("{}: numbers that it does not hold", one_line(checkpoint.path())));
-    by_file[static_cast<size_t>(file - checkpoint.files().begin())].push_back(&patch);
+    return static_cast<size_t>(file - checkpoint.files().begin());
+  };
+  std::vector<format::Patches> by_file(checkpoint.files().size());
+  for (const Patch& patch : patches) by_file[file_of(patch.old)].push_back(&patch);
+  std::vector<std::vector<const AddedTensor*>> added_to(by_file.size());
+  std::map<std::string, std::string> shard_of;
+  uint64_t more = 0;
+  for (const AddedTensor& tensor : added) {
+    const size_t file = file_of(tensor.like);
+    if (checkpoint.find(tensor.name))
+      format::fail(ErrorKind::duplicate_name,
+                   {.file = path, .what = "two tensors of one name", .tensor = tensor.name});
+    added_to[file].push_back(&tensor);
+    if (checkpoint.sharded()) shard_of[tensor.name] = checkpoint.names_[file];
+    more += tensor.like.size();
   }
   const auto write = [](Bytes from, format::Patches changed, const std::string& name, const std::string& to,
                         bool over) {
@@ -43,22 +116,39 @@ void write_checkpoint(const Checkpoint& checkpoint, const std::string& path,
     format::write_patched(out, from, changed, name);
     out.commit();
   };
-  if (!checkpoint.sharded()) {
-    const Safetensors& file = checkpoint.files().front();
-    return write(file.file_bytes(), by_file.front(), file.path(), path, force);
-  }
+  const auto write_file = [&](size_t f, const std::string& name, const std::string& to, bool over) {
+    const Safetensors& file = checkpoint.files()[f];
+    if (added_to[f].empty()) return write(file.file_bytes(), by_file[f], name, to, over);
+    format::put_in_order(by_file[f], name);
+    const Longer longer = with_entries(file, added_to[f]);
+    const Bytes all = file.file_bytes();
+    AtomicFile out(to, over);
+    out.write(longer.start);
+    format::write_patched(out, all.subspan(longer.before), by_file[f], name);
+    for (const std::vector<std::byte>& numbers : longer.numbers) out.write(numbers.data(), numbers.size());
+    out.commit();
+  };
+  if (!checkpoint.sharded()) return write_file(0, checkpoint.files().front().path(), path, force);
   AtomicFolder folder(path);
   for (size_t f = 0; f < by_file.size(); ++f)
-    write(checkpoint.files()[f].file_bytes(), by_file[f], checkpoint.names_[f],
-          folder.file(checkpoint.names_[f]), false);
+    write_file(f, checkpoint.names_[f], folder.file(checkpoint.names_[f]), false);
   const auto copy = [&](const std::string& from) {
     const MappedFile file(from);
     write(file.bytes(), {}, from, folder.file(fs::path(from).filename().string()), false);
   };
-  copy(checkpoint.index_path_);
   const std::string config = (fs::path(checkpoint.folder()) / "config.json").string();
-  if (std::error_code none; fs::is_regular_file(config, none))
-    copy(config);  // says what the tensors' shapes do not
+  std::error_code none;
+  const bool configured = fs::is_regular_file(config, none);  // says what the tensors' shapes do not
+  if (added.empty()) {
+    copy(checkpoint.index_path_);
+    if (configured) copy(config);
+  } else {
+    const auto put = [&](const std::string& from, const Json& json) {
+      write_text(folder.file(fs::path(from).filename().string()), json.dump(2) + "\n", false);
+    };
+    put(checkpoint.index_path_, longer_index(checkpoint.index_path_, shard_of, more));
+    if (configured) put(config, read_json(config).set("tie_word_embeddings", false));
+  }
   folder.commit();
 }
 

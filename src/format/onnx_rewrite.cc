@@ -14,9 +14,11 @@ class Rewriter {
 
   // The message in [begin, end), which is an edit or holds some: its pieces are added, its new size is returned.
   uint64_t message(uint64_t begin, uint64_t end) {
-    if (next_ < edits_.size() && edits_[next_].begin == begin && edits_[next_].end == end)
-      return add(std::move(edits_[next_++].content));
     uint64_t size = 0, copied = begin;
+    while (next_ < edits_.size() && edits_[next_].begin == begin && edits_[next_].end == begin)
+      size += add(std::move(edits_[next_++].content));
+    if (next_ < edits_.size() && edits_[next_].begin == begin && edits_[next_].end == end)
+      return size + add(std::move(edits_[next_++].content));
     WireReader reader(file_, begin, end, name_);
     for (WireField field; reader.next(field);) {
       if (field.wire != Wire::bytes || !edited(field.content, field.end)) continue;
@@ -65,7 +67,7 @@ class Rewriter {
 }  // namespace
 
 Rewritten rewrite_messages(Bytes file, std::vector<MessageEdit> edits, const std::string& name) {
-  std::ranges::sort(edits, {}, &MessageEdit::begin);
+  std::ranges::sort(edits, {}, [](const MessageEdit& e) { return std::pair(e.begin, e.end); });
   Rewritten out;
   Rewriter(file, edits, name, out).message(0, file.size());
   return out;

@@ -9,7 +9,8 @@
 
 namespace dws::format {
 
-// New contents of the message whose bytes in the file are [begin, end), its tag and length apart.
+// New contents of the message (or string) whose bytes in the file are [begin, end), its tag and length apart; where begin == end,
+// new fields in front of those of the message that begins there.
 struct MessageEdit {
   uint64_t begin = 0, end = 0;
   std::string content;

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "format/failure.h"
+#include "format/onnx_added.h"
 #include "format/onnx_numbers.h"
 #include "format/onnx_rewrite.h"
 #include "format/onnx_wire.h"
@@ -102,8 +103,11 @@ std::string metadata_fields(const Onnx& model,
 }  // namespace
 
 void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches, bool force,
-                const std::vector<std::pair<std::string, std::string>>& metadata) {
+                const std::vector<std::pair<std::string, std::string>>& metadata,
+                const std::vector<AddedTensor>& added) {
   Sorted sorted = sort(model, patches);
+  for (format::MessageEdit& edit : format::added_initializers(model, added))
+    sorted.spelled.push_back(std::move(edit));
   const fs::path folder = folder_of(path);
   require_writable(path, force);
   for (const auto& [name, file] : model.external_files()) {

@@ -19,7 +19,11 @@ namespace dws {
 // link.
 // `metadata`: entries that are added to the model's own, behind everything else in the file; where a key is taken, with a
 // number behind it.
+// `added`: initializers of the outermost graph, in front of its others, which the inputs that they name take. Throws
+// Error{duplicate_name} where the graph has their name already, Error{unsupported} for readers that are not in that graph (but in a
+// function), and below IR version 4, where an initializer is an input too; Error{too_large} beyond 2 GiB.
 void write_onnx(const Onnx& model, const std::string& path, const std::vector<Patch>& patches, bool force,
-                const std::vector<std::pair<std::string, std::string>>& metadata = {});
+                const std::vector<std::pair<std::string, std::string>>& metadata = {},
+                const std::vector<AddedTensor>& added = {});
 
 }  // namespace dws

@@ -21,6 +21,19 @@ struct Patch {
   Patch(Bytes old_, Numbers held) : old(old_), numbers([kept = std::move(held)] { return kept; }) {}
 };
 
+// A tensor of its own for what was one with another: it is written besides those of the file, with the type and shape of `like`.
+struct AddedTensor {
+  std::string name;
+  Bytes like;                               // as the file's reader gave them
+  std::function<Patch::Numbers()> numbers;  // as many bytes
+  // Of an ONNX file: which inputs take it, by the first output of their node.
+  struct Reader {
+    std::string output;
+    size_t input = 0;
+  };
+  std::vector<Reader> readers{};
+};
+
 namespace format {
 
 using Patches = std::vector<const Patch*>;

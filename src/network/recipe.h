@@ -41,6 +41,8 @@ struct RecipeSettings {
 struct RecipeResult {
   Network network;
   std::string assumed;  // "recipe 'llama' (heads 32, kv_heads 8)"
+  // Of tensors that the recipe takes where one that it names first is not there: that name. A head that is tied to the embedding.
+  std::map<std::string, std::string> stands_for{};
 };
 
 // Whether the recipe's anchor is among the tensors. Throws Error{bad_schema} for what is no recipe.

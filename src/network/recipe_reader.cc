@@ -87,7 +87,7 @@ RecipeResult RecipeReader::read() {
   ignore_tensors();
   std::string assumed = text("recipe '{}'", escaped(field(recipe_, "name", name_).as_string("name")));
   if (!said_.empty()) assumed += text(" ({})", said_);
-  return {g_.take(), assumed};
+  return {g_.take(), assumed, std::move(stands_for_)};
 }
 
 void RecipeReader::bad(const std::string& what) const {

@@ -68,6 +68,7 @@ class RecipeReader {
   std::map<std::string, int64_t, std::less<>> sizes_;
   std::string said_;  // sizes that no tensor says, for the report
   std::map<std::string, int, std::less<>> values_;
+  mutable std::map<std::string, std::string> stands_for_;
   mutable int64_t steps_ = 0;
 };
 

@@ -34,10 +34,13 @@ std::string RecipeReader::tensor_name(const Json& s, const char* key, const Name
   const Json* given = s.find(key);
   if (!given) bad(text("a statement lacks '{}': {}", key, escaped(s.dump())));
   if (given->is_string()) return fill(given->as_string(), names);
-  std::string name;
+  std::string name, first;
   for (const Json& one : given->as_array(text("{}: {}", name_, key))) {
     name = fill(one.as_string(text("{}: {}", name_, key)), names);
-    if (g_.has(name)) break;
+    if (first.empty()) first = name;
+    if (!g_.has(name)) continue;
+    if (name != first) stands_for_.emplace(name, first);
+    break;
   }
   return name;
 }

@@ -1,4 +1,4 @@
-# Many networks in one basis, Frank-Wolfe for two, and transformers whose residual stream is rotated.
+# Many networks in one basis, and Frank-Wolfe for two.
 models=$data/../models
 cp "$models/resnet.onnx" a.onnx
 for seed in 1 2 3; do
@@ -45,27 +45,5 @@ fails 2 "do not go together" "$dws" align --universe a.onnx b1.onnx --apply one.
 fails 2 "cannot go to stdout" "$dws" align --universe a.onnx b1.onnx -o -
 test ! -e none
 
-# A residual stream.
-size="--size heads=6 --size kv_heads=2"
-cp "$models/stored/llama.safetensors" l.safetensors
-"$dws" permute l.safetensors $size --seed 4 --groups perm,sign,scale -o m.safetensors -q
-"$dws" align --orthogonal l.safetensors m.safetensors $size -o turned.safetensors --emit-reference l_absorbed.safetensors --emit-rotation rotation.safetensors --emit g.json --verify --json -q >turned.json
-near_one "$(field cosine_after turned.json)"
-grep -q '"method":"orthogonal","width":24,"norms":5' turned.json
-grep -q '"verified":true' turned.json
-"$dws" verify m.safetensors turned.safetensors $size --tol 1e-5 -q >/dev/null
-"$dws" verify l.safetensors l_absorbed.safetensors $size --tol 1e-5 -q >/dev/null
-# What was written is A, once its norms are absorbed.
-"$dws" align --orthogonal l_absorbed.safetensors turned.safetensors $size -o again.safetensors --json -q >again.json
-near_one "$(field cosine_before again.json)"
-"$dws" inspect rotation.safetensors -q | grep -q "parameters: 576"
-"$dws" align --orthogonal l.safetensors m.safetensors $size -o - -q 2>line.txt >piped.safetensors
-"$dws" verify m.safetensors piped.safetensors $size --tol 1e-5 -q >/dev/null
-fails 2 "'transformer.wte.weight' is head and embedding in one" "$dws" align --orthogonal "$models/stored/gpt2.safetensors" "$models/stored/gpt2.safetensors" --size heads=3 -o none.safetensors -q
-fails 2 "no residual stream" "$dws" align --orthogonal a.onnx b1.onnx -o none.onnx
-fails 2 "no operator LayerNormalization" "$dws" align --orthogonal "$models/encoder_pre_norm.onnx" "$models/encoder_pre_norm.onnx" -o none.onnx
-fails 2 "is for --orthogonal" "$dws" align a.onnx b1.onnx -o none.onnx --emit-reference x.onnx
-fails 2 "would take the place of" "$dws" align --orthogonal l.safetensors m.safetensors $size -o none.safetensors --emit-reference m.safetensors --force -q
 test ! -e none.onnx
-test ! -e none.safetensors
 no_leftovers

@@ -6,19 +6,22 @@
 #include <algorithm>
 #include <cmath>
 
-#include "align/polar.h"
+#include "align/own_head.h"
 #include "core/parallel.h"
 #include "found.h"
-#include "symmetry/verify.h"
 #include "testing.h"
+#include "turned.h"
 
 namespace dws::align {
 namespace {
 
+using dws::testing::difference;
 using dws::testing::Found;
 using dws::testing::found;
 using dws::testing::random_numbers;
-using network::Network;
+using dws::testing::random_rotation;
+using dws::testing::stream_of;
+using dws::testing::with;
 using symmetry::NetworkElement;
 
 struct Family {
@@ -44,49 +47,6 @@ Found read(const Family& family) {
 }
 const Family kLlama{"llama", {{"heads", 6}, {"kv_heads", 2}}}, kGpt2{"gpt2", {{"heads", 3}}, {}, true},
     kVit{"vit", {{"heads", 3}}};
-
-ResidualStream stream_of(const Found& f) {
-  return find_residual_stream(f.network, network::infer(f.network, f.inputs));
-}
-network::Replacements as_replacements(const Found& f, const Numbers& numbers) {
-  network::Replacements all;
-  for (size_t t = 0; t < f.spec.tensors.size(); ++t) {
-    const int c = f.spec.tensors[t].constant;
-    if (f.network.constants[static_cast<size_t>(c)].made || numbers.tensors[t].empty()) continue;
-    network::Array array{.type = OnnxType::f32, .dims = f.spec.tensors[t].dims};
-    array.reals.assign(numbers.tensors[t].begin(), numbers.tensors[t].end());
-    all[c] = std::make_shared<const network::Array>(std::move(array));
-  }
-  return all;
-}
-// max |y - y'| / max |y| in double precision.
-double difference(const Found& f, const Numbers& a, const Numbers& b) {
-  network::Executor executor(f.network, network::Precision::f64);
-  Rng rng(1);
-  const auto inputs = symmetry::random_inputs(f.network, f.inputs, {}, rng);
-  return symmetry::relative_difference(executor.run(inputs, as_replacements(f, a)),
-                                       executor.run(inputs, as_replacements(f, b)));
-}
-// The network with these numbers.
-Network with(const Found& f, const Numbers& numbers) {
-  Network net = f.network;
-  struct Owner {
-    Numbers numbers;
-    std::shared_ptr<const void> before;
-  };
-  net.owner = std::make_shared<const Owner>(Owner{numbers, net.owner});
-  for (size_t t = 0; t < f.spec.tensors.size(); ++t) {
-    network::Constant& c = net.constants[static_cast<size_t>(f.spec.tensors[t].constant)];
-    if (!c.made && c.type == OnnxType::f32) c.bytes = std::as_bytes(numbers.tensors[t]);
-  }
-  return net;
-}
-std::vector<float> random_rotation(int64_t n, bool fixes_ones, uint64_t seed) {
-  Rng rng(seed);
-  std::vector<float> m(static_cast<size_t>(n * n));
-  for (float& v : m) v = static_cast<float>(rng.normal());
-  return fixes_ones ? polar_factor_fixing_ones(n, m) : polar_factor(n, m);
-}
 
 TEST(ResidualStream, OfFamilies) {
   const Found llama = read(kLlama);
@@ -213,11 +173,59 @@ TEST(Orthogonal, WhatCannotBeTurnedSaysWhy) {
           "the scale 'model.norm.weight' cannot be absorbed");
   refuses({"bert_words", {{"heads", 3}}}, "(Gelu) is not linear along the features");
   refuses({"bert_classes", {{"heads", 3}}}, "cannot be absorbed: the node");
-  refuses({"resnet18", {}}, "no operator LayerNormalization or RMSNormalization");
-  // A norm spelled out in operators of its own.
-  const Found exported = found("encoder_pre_norm");
-  testing::expect_error(
-      ErrorKind::unsupported, [&] { (void)stream_of(exported); }, "");
+  refuses({"resnet18", {}}, "there is no LayerNorm or RMSNorm, neither an operator nor in parts");
+}
+
+// Post-norm, by operators, as BERT has it, and in parts.
+TEST(Orthogonal, PostNormIsNamed) {
+  const auto advice = [](const Found& f) -> std::string {
+    try {
+      const ResidualStream stream = stream_of(f);
+      (void)absorb_norms(f.spec, stream, read_numbers(f.spec, f.network), "net");
+    } catch (const Error& e) {
+      return e.advice();
+    }
+    return "";
+  };
+  for (const char* file : {"bert_words", "bert_classes"})
+    EXPECT_EQ(advice(read({file, {{"heads", 3}}})), kPostNormAdvice) << file;
+  for (const char* file : {"encoder_post_norm", "encoder_library"})
+    EXPECT_EQ(advice(found(file)), kPostNormAdvice) << file;
+  EXPECT_EQ(advice(found("mlp_layer_norm")), "without --orthogonal its neurons are reordered");
+  EXPECT_EQ(advice(found("encoder_pre_norm")), "");
+}
+
+// A head that is its embedding is given a tensor of its own: then the norm before it can be absorbed.
+TEST(Orthogonal, AHeadOfItsOwn) {
+  for (const auto& [family, shared] :
+       {std::pair(Family{"gpt2", {{"heads", 3}}}, "transformer.wte.weight"),
+        {Family{"llama_tied", {{"heads", 6}, {"kv_heads", 2}}}, "model.embed_tokens.weight"}}) {
+    const Found tied = read(family);
+    const ResidualStream stream = stream_of(tied);
+    ASSERT_GE(tied_head(stream), 0) << family.file;
+    const StreamMember& member = stream.members[static_cast<size_t>(tied_head(stream))];
+    const network::Constant& one = tied.network.constants[static_cast<size_t>(member.constant)];
+    EXPECT_EQ(one.name, shared);
+    EXPECT_FALSE(member.inseparable);
+    EXPECT_EQ(member.read_at.size(), 1u);
+    EXPECT_TRUE(must_be_untied(tied.network, stream));
+
+    const Found own = found(
+        with_own_head(tied.network, stream, "lm_head.weight",
+                      std::make_shared<const std::vector<std::byte>>(one.bytes.begin(), one.bytes.end())));
+    const ResidualStream two = stream_of(own);
+    EXPECT_EQ(tied_head(two), -1);
+    EXPECT_EQ(two.members.size(), stream.members.size() + 1);
+    const Numbers numbers = read_numbers(own.spec, own.network),
+                  absorbed = absorb_norms(own.spec, two, numbers, "net");
+    EXPECT_LE(difference(own, numbers, absorbed), 2e-6);
+    const Numbers b =
+        StreamTurn(own.spec, two, "net").act(random_rotation(two.width, two.fixes_ones, 4), absorbed);
+    EXPECT_LE(difference(own, numbers, b), 1e-5);
+    EXPECT_GT(match_orthogonal(own.spec, two, own.network, with(own, b), {}).cosine_after, 1 - 1e-6);
+  }
+  // Where there is nothing to untie.
+  EXPECT_EQ(tied_head(stream_of(read(kLlama))), -1);
 }
 
 // One number for all features goes through a rotation as it is.
@@ -233,6 +241,7 @@ TEST(Orthogonal, AScaleOfOneNumberMayStay) {
   const Numbers absorbed = absorb_norms(f.spec, stream, numbers, "net");
   const StreamTurn turn(f.spec, stream, "net");
   EXPECT_LE(difference(f, numbers, turn.act(random_rotation(stream.width, true, 1), absorbed)), 1e-5);
+  EXPECT_FALSE(must_be_untied(with(f, numbers), stream));
 }
 
 TEST(Orthogonal, AScaleOfZeroBesideABias) {
