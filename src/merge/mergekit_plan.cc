@@ -60,11 +60,14 @@ class Planner {
     if (const auto at = opened_.find(key); at != opened_.end()) return at->second;
     const ModelPath found = finder_.find(model, config_.file);
     std::error_code none;
-    for (size_t i = 0; i < done_.inputs.size(); ++i)
-      if (std::filesystem::equivalent(done_.inputs[i].path(), found.path, none))
+    for (size_t i = 0; i < done_.found.size(); ++i)
+      if (std::filesystem::equivalent(done_.found[i].path, found.path, none))
         return opened_[key] = static_cast<int>(i);
-    done_.inputs.push_back(Input::open(
-        found.path, {.external = {}, .follow_links = found.follow_links || options_.follow_links}));
+    const auto other = options_.stand_ins.find(found.path);
+    done_.inputs.push_back(
+        Input::open(other != options_.stand_ins.end() ? other->second : found.path,
+                    {.external = {}, .follow_links = found.follow_links || options_.follow_links}));
+    done_.found.push_back(found);
     for (const std::string& warning : done_.inputs.back().warnings()) done_.warnings.push_back(warning);
     done_.names.push_back(model.path);
     return opened_[key] = static_cast<int>(done_.inputs.size()) - 1;
