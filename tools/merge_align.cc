@@ -45,6 +45,15 @@ void AlignedCopies::make(std::vector<MergeSource>& sources) {
       folder_of(folder_.path()), bytes,
       text("--align: copies of {} {}", distinct.size(), distinct.size() == 1 ? "network" : "networks"),
       "TMPDIR=FOLDER in front of the command has them in another folder");
+  // Matching takes long: who does not fit is found before.
+  const auto read = [&](const MergeSource& source, const MergeSource& other) {
+    return read_network_silently(source.given.path,
+                                 options_for(source.given.path, other.given.path, source.given.options));
+  };
+  for (const auto& group : distinct) {
+    const MergeSource& source = *group.front();
+    require_same_architecture(read(reference_, source), read(source, reference_));
+  }
   Progress progress("align", "networks", static_cast<int64_t>(distinct.size()));
   for (const auto& group : distinct) {
     check_interrupt();

@@ -86,7 +86,6 @@ struct Job {
   NetworkOptions network_options(const merge::ModelPath& found) const;
   MergeSource source(const merge::ModelName& model, const std::string& file) const;
   std::vector<MergeSource> named_by(const merge::MergeConfig& config) const;
-  void align(const std::vector<size_t>& order, const std::vector<size_t>& to_make);
   void require_same_basis(const std::string& stage) const;
   // `repair_made`: what the recipe says of it; null for a document whose result is not repaired.
   ConfiguredResult make(size_t stage, const MergeOutput& given, const Json& repair_made) const;
@@ -112,20 +111,15 @@ std::vector<MergeSource> Job::named_by(const merge::MergeConfig& config) const {
   return all;
 }
 
-void Job::align(const std::vector<size_t>& order, const std::vector<size_t>& to_make) {
-  aligned.emplace(source(merge::reference_of(stages, order), stages[order.front()].file), settings.seed);
-  for (const size_t stage : to_make)
-    for (MergeSource& one : named_by(stages[stage])) networks.push_back(std::move(one));
-  aligned->make(networks);
-}
-
 // What an earlier run has made of a stage is in the basis that this run's networks come into.
 void Job::require_same_basis(const std::string& stage) const {
   const merge::Input made = merge::Input::open(stage);
   Json was;
   for (const auto& [key, value] : made.metadata())
-    if (key == "dws.recipe")
-      if (const Json* align = Json::parse(value, one_line(stage)).find("align")) was = *align;
+    if (key == "dws.recipe") {
+      const Json recipe = Json::parse(value, one_line(stage));
+      if (const Json* align = recipe.find("align")) was = *align;
+    }
   const Json is = aligned ? aligned->recipe() : Json();
   bool same = was.is_null() == is.is_null();
   for (const char* key : {"method", "seed", "reference"})
@@ -218,12 +212,22 @@ ConfiguredResult merge_by_config(const Globals& globals, const MergeConfigOption
   std::error_code none;
   for (const size_t stage : order)
     if (stage == order.back() || !std::filesystem::exists(place(stage), none)) to_make.push_back(stage);
-  if (options.align) job.align(order, to_make);
+  if (options.align)
+    job.aligned.emplace(job.source(merge::reference_of(job.stages, order), name), settings.seed);
+  for (const size_t stage : order)
+    if (std::ranges::count(to_make, stage) == 0) job.require_same_basis(place(stage));
+  if (options.align) {
+    // What is wrong is said before the long part, where it can be known.
+    if (job.stages.size() == 1)
+      merge::plan_config(job.stages.front(), job.finder, config_options(options, settings));
+    for (const size_t stage : to_make)
+      for (MergeSource& one : job.named_by(job.stages[stage])) job.networks.push_back(std::move(one));
+    job.aligned->make(job.networks);
+  }
   merge::name_stages(job.stages, options.stages);
   for (const size_t stage : order) {
     if (stage == order.back()) break;
     if (std::ranges::count(to_make, stage) == 0) {
-      job.require_same_basis(place(stage));
       log_info(text("{}: is there already and is kept", one_line(place(stage))));
       continue;
     }
