@@ -55,12 +55,12 @@ head = json.dumps({"inputs": {"dtype": "F32", "shape": [64, 3, 8, 8], "data_offs
 head += b" " * (-len(head) % 8)
 open("pictures.safetensors", "wb").write(struct.pack("<Q", len(head)) + head + x + y)
 PY
-for method in linear passthrough; do
-  nets_bn="$bn $bn"
-  [ $method = linear ] || nets_bn=$bn
-  "$dws" merge --method $method $nets_bn --repair pictures.safetensors -o $method.onnx -q
-  got=$("$dws" diff "$bn" $method.onnx --json -q | grep '"same":false' | grep -c 'running_' || true)
-  [ "$got" = 4 ] || die "$method: $got of 4 statistics changed"
+printf 'merge_method: passthrough\nmodels: [{model: %s}]\n' "$bn" >copy.yml
+"$dws" merge "$bn" "$bn" --repair pictures.safetensors -o mean.onnx -q
+"$dws" merge --config copy.yml --repair pictures.safetensors -o copy.onnx -q
+for net in mean copy; do
+  got=$("$dws" diff "$bn" $net.onnx --json -q | grep '"same":false' | grep -c 'running_' || true)
+  [ "$got" = 4 ] || die "$net: $got of 4 statistics changed"
 done
 
 # Killed while it repairs: the merge is whole, nothing has the output's name, and --resume repairs anew. The same bytes in the end; aligned
