@@ -30,7 +30,7 @@ import json, sys
 rows = [json.loads(line) for line in sys.stdin]
 assert rows and all(row["largest"] < 1e-5 for row in rows if "largest" in row), rows'
 
-# Of a configuration the last document's result is repaired; layers from slices get the statistics that they had there.
+# Of a configuration the last document's result is repaired.
 cat >two.yml <<'YML'
 merge_method: linear
 models: [{model: n1.safetensors, parameters: {weight: 1}}, {model: between, parameters: {weight: 1}}]
@@ -42,6 +42,32 @@ YML
 "$dws" merge --config two.yml --intermediate-dir . --repair d-images-idx3-ubyte --limit 300 -o configured.safetensors -q
 same n2.safetensors between
 same file.safetensors configured.safetensors
+
+# A layer out of a slice gets the statistics that it had where it comes from: of a network that is put together as it was nothing changes,
+# of one with a layer twice the second alone.
+python3 - <<'PY'
+import json, random, struct
+rng = random.Random(5)
+sizes = [784, 24, 24, 10]
+head, body = {}, b""
+for i in range(3):
+    for name, shape in ((f"layers.{i}.weight", [sizes[i + 1], sizes[i]]), (f"layers.{i}.bias", [sizes[i + 1]])):
+        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        data = struct.pack(f"<{count}f", *(rng.gauss(0, 0.1) for _ in range(count)))
+        head[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(body), len(body) + len(data)]}
+        body += data
+head = json.dumps(head).encode()
+open("chain.safetensors", "wb").write(struct.pack("<Q", len(head)) + head + body)
+PY
+slice() { echo "  - sources: [{model: chain.safetensors, layer_range: [$1]}]"; }
+{ printf 'merge_method: passthrough\nslices:\n'; slice 0,2; slice 1,2; slice 2,3; } >stack.yml
+sed '/1,2/d' stack.yml >whole.yml
+"$dws" merge --config whole.yml --repair d-images-idx3-ubyte --activation relu -o whole.safetensors -q
+same chain.safetensors whole.safetensors
+"$dws" merge --config stack.yml -o stacked.safetensors -q 2>/dev/null
+"$dws" merge --config stack.yml --repair d-images-idx3-ubyte --activation relu -o repaired.safetensors -q 2>/dev/null
+moved=$({ "$dws" diff stacked.safetensors repaired.safetensors --json -q || true; } | grep '"tensor":".*"same":false' | sed 's/.*"tensor":"\([^"]*\)".*/\1/' | tr '\n' ' ')
+[ "$moved" = "layers.2.weight layers.2.bias " ] || die "repaired: $moved"
 
 # Statistics of BatchNorm, in a graph; a passthrough copies, and its statistics change nevertheless.
 bn=$data/../models/cnn_batch_norm.onnx
