@@ -90,8 +90,7 @@ MergeRepair::MergeRepair(DataOptions data, NetworkOptions network, std::vector<N
 void MergeRepair::prepare(const merge::PartialOutput& output, const merge::Input& pattern,
                           const std::string& out) {
   const Merged merged = read_merged(output, pattern, network_, out);
-  if (!merged.input.assumed.empty())
-    log_info(text("{}: taken for {}", one_line(out), merged.input.assumed));
+  if (!merged.input.assumed.empty()) log_info(text("{}: taken for {}", one_line(out), merged.input.assumed));
   samples_ = read_data(data_, merged.input);
   const network::Repair repair(merged.input.network, {network::sample_dims(merged.input.network, *samples_)});
   if (repair.layers() == 0)
