@@ -16,9 +16,9 @@
 #include "merge_align.h"
 #include "merge_config.h"
 #include "merge_output.h"
+#include "merge_repair.h"
 #include "merge_settings.h"
-#include "network_input.h"
-#include "repair.h"
+#include "merge_source.h"
 #include "spooled.h"
 
 namespace dws::tools {
@@ -32,34 +32,36 @@ struct Merge {
   const Globals& globals;
   std::vector<std::string> inputs;
   std::string base, weights;
-  std::vector<std::string> unaligned;  // the files of `inputs`, those from stdin too
   MergeSettings settings;
   MergeOutput output;
-  NetworkOptions source;
+  NetworkOptions network;
   MergeConfigOptions config;
   DataOptions repair;  // where its data is not empty
   bool align = false, json = false;
 
   int run();
+
+ private:
   int by_config() const;
   void read_weights(std::vector<double>& numbers);
-  int of_all(merge::Choices choices, const std::vector<std::string>& files);
-  int of_many(merge::Choices choices, const std::vector<std::string>& files, std::vector<double> numbers);
-  // Writes with `write`; with --repair first to a file in the temporary folder, which is then repaired.
-  template <class Write>
-  merge::ExecuteReport write_whole(const MergeOutput& given, const std::vector<std::string>& from,
-                                   const std::vector<double>& parts, const Write& write) const;
-  std::vector<merge::Input> open(merge::Choices& choices, const std::vector<std::string>& files) const;
+  MergeSource source(const std::string& name) const { return {name, {name, network}, {name, network}}; }
+  std::vector<MergeSource> sources(std::optional<Spooled>& in) const;
+  int of_all(merge::Choices choices, std::vector<MergeSource> sources) const;
+  int of_many(merge::Choices choices, std::vector<MergeSource> sources, std::vector<double> numbers) const;
+  void choose(merge::Choices& choices, std::vector<MergeSource>& sources) const;
   Json made_of(const merge::Choices& choices, Json hashes) const;
-  void say(const merge::Choices& choices, size_t networks, const merge::ExecuteReport& report, double seconds,
-           const Json& recipe) const;
-  merge::InputOptions input_options() const {
-    return {.external = external_data(source), .follow_links = source.follow_symlinks};
-  }
+  void say(const merge::Choices& choices, size_t networks, const merge::ExecuteReport& report,
+           const Json& recipe, const Json& repaired) const;
+
+  std::optional<AlignedCopies> copies_;
+  Json align_, repair_;  // what recipes say of them; null without
+  std::chrono::steady_clock::time_point start_;
 };
 
-double since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+std::vector<merge::Input> open(const std::vector<MergeSource>& sources) {
+  std::vector<merge::Input> opened;
+  for (const MergeSource& source : sources) opened.push_back(merge::Input::open(source.read.input()));
+  return opened;
 }
 
 // A file of one number a line, one for each network, or of lines "PATH NUMBER", which name the networks too.
@@ -95,29 +97,29 @@ void Merge::read_weights(std::vector<double>& numbers) {
 }
 
 int Merge::by_config() const {
-  const auto start = std::chrono::steady_clock::now();
   if (!inputs.empty() || !base.empty() || !weights.empty())
     throw Error(ErrorKind::usage, "--config: the configuration names the networks",
                 "give no files, no --base and no --weights");
-  if (align || !repair.data.empty())
-    throw Error(ErrorKind::usage, "--align and --repair are not for --config",
-                "align the networks first: dws align A B -o B_ALIGNED");
   MergeConfigOptions options = config;
-  options.follow_links = source.follow_symlinks;
+  options.network = network;
+  options.align = align;
+  options.repair = repair;
   const ConfiguredResult result = merge_by_config(globals, options, settings, output);
   merge::Choices c;
   c.method = result.method;
-  say(c, result.networks, result.report, since(start), result.recipe);
+  say(c, result.networks, result.report, result.recipe, result.repaired);
   return 0;
 }
 
 int Merge::run() {
+  start_ = std::chrono::steady_clock::now();
   if (json && output.out == "-")
     throw Error(ErrorKind::usage, "--json and -o -: stdout cannot be both", "give -o the name of a file");
+  output.require();
   if (!config.file.empty()) return by_config();
   if (!config.roots.empty() || !config.stages.empty())
     throw Error(ErrorKind::usage, "--model-root and --intermediate-dir are for --config");
-  merge::Choices c = choices(settings);
+  const merge::Choices c = choices(settings);
   std::vector<double> numbers;
   if (!weights.empty()) {
     if (c.method != merge::Method::linear || !settings.weight.empty())
@@ -125,76 +127,78 @@ int Merge::run() {
     read_weights(numbers);
   }
   if (inputs.empty()) throw Error(ErrorKind::usage, "merge: no networks given");
-  if (output.out != "-" && (is_onnx(output.out) || output.out.ends_with(".safetensors")))
-    require_writable(output.out, output.force);
-  if (!repair.data.empty() && output.out != "-" && !is_onnx(output.out) &&
-      !output.out.ends_with(".safetensors"))
-    throw Error(ErrorKind::usage, text("--repair writes one file, not {}", one_line(output.out)),
-                "name it NAME.safetensors or NAME.onnx");
-  if (!repair.data.empty() && output.resume)
-    throw Error(ErrorKind::usage, "--repair begins anew: not with --resume");
-  std::vector<std::string> files = inputs;
-  std::optional<Spooled> spooled;
-  if (std::ranges::count(files, "-") + (weights == "-") > 1)
-    throw Error(ErrorKind::usage, "merge: stdin is named twice");
-  for (std::string& file : files)
-    if (file == "-") {
-      spooled.emplace(Spooled::input());
-      file = spooled->path();
-    }
-  unaligned = files;
-  std::vector<Spooled> aligned;
-  if (align) align_all(base.empty() ? files.front() : base, files, source, settings.seed, aligned);
   const bool mean =
       c.method == merge::Method::linear && base.empty() && !c.compat && !c.allow_missing && !c.pad_vocab;
-  if (mean && (!weights.empty() || files.size() > kMost)) {
-    if (weights.empty()) {
-      numbers = c.weight;
-      if (numbers.size() <= 1) numbers.assign(files.size(), numbers.empty() ? 1.0 : numbers.front());
-    }
-    return of_many(c, files, numbers);
-  }
-  if (!weights.empty())
+  if (!weights.empty() && !mean)
     throw Error(
         ErrorKind::usage,
         "--weights takes networks that are all alike: no --base, --compat, --allow-missing, --pad-vocab");
-  return of_all(c, files);
+  if (!repair.data.empty()) repair_ = repair_recipe(repair);
+  std::optional<Spooled> in;
+  std::vector<MergeSource> all = sources(in);
+  const bool many = mean && (!weights.empty() || all.size() > kMost);
+  if (align) {
+    if (!many) {  // what is wrong with options is said before the long part
+      merge::Choices trial = c;
+      std::vector<MergeSource> given = all;
+      choose(trial, given);
+      std::vector<std::string> ignored;
+      merge::compose(open(given), trial, ignored);
+    }
+    copies_.emplace(base.empty() ? all.front() : source(base), settings.seed);
+    copies_->make(all);
+    align_ = copies_->recipe(all);
+  }
+  if (!many) return of_all(c, std::move(all));
+  if (weights.empty()) {
+    numbers = c.weight;
+    if (numbers.size() <= 1) numbers.assign(all.size(), numbers.empty() ? 1.0 : numbers.front());
+  }
+  return of_many(c, std::move(all), std::move(numbers));
 }
 
-// All networks, and the base behind them where it is none of them; sets models and base.
-std::vector<merge::Input> Merge::open(merge::Choices& c, const std::vector<std::string>& files) const {
-  std::vector<merge::Input> opened;
-  for (const std::string& file : files) opened.push_back(merge::Input::open(file, input_options()));
+// One of them may be stdin, whose file goes with `in`.
+std::vector<MergeSource> Merge::sources(std::optional<Spooled>& in) const {
+  if (std::ranges::count(inputs, "-") + (weights == "-") > 1)
+    throw Error(ErrorKind::usage, "merge: stdin is named twice");
+  std::vector<MergeSource> all;
+  for (const std::string& name : inputs) {
+    all.push_back(source(name));
+    if (name != "-") continue;
+    in.emplace(Spooled::input());
+    all.back().given.path = all.back().read.path = in->path();
+  }
+  return all;
+}
+
+// Sets models and base, which stands behind the sources where it is none of them.
+void Merge::choose(merge::Choices& c, std::vector<MergeSource>& sources) const {
+  const size_t count = sources.size();
   if (!base.empty()) {
-    for (size_t i = 0; i < files.size() && !c.base; ++i)
-      if (same_file(base, files[i])) c.base = static_cast<int>(i);
+    for (size_t i = 0; i < count && !c.base; ++i)
+      if (same_file(base, sources[i].given.path)) c.base = static_cast<int>(i);
     if (!c.base) {
-      c.base = static_cast<int>(opened.size());
-      opened.push_back(merge::Input::open(base, input_options()));
+      c.base = static_cast<int>(count);
+      sources.push_back(source(base));
     }
   }
   // The base is no model of itself; slerp goes from it.
-  const bool apart = merge::traits(c.method).takes_base || c.method == merge::Method::slerp;
-  for (size_t i = 0; i < files.size(); ++i)
+  const merge::MethodTraits& t = merge::traits(c.method);
+  const bool apart = t.takes_base || c.method == merge::Method::slerp;
+  for (size_t i = 0; i < count; ++i)
     if (!(apart && c.base == static_cast<int>(i))) c.models.push_back(static_cast<int>(i));
   if (c.method == merge::Method::slerp && c.base) c.models.insert(c.models.begin(), *c.base);
-  const auto without_base = [&](std::vector<double>& numbers) {
-    if (c.base && numbers.size() == files.size() && numbers.size() == c.models.size() + 1)
-      numbers.erase(numbers.begin() + *c.base);
-  };
-  for (auto* numbers : {&c.weight, &c.density, &c.gamma, &c.epsilon}) without_base(*numbers);
-  if (merge::traits(c.method).needs_base && !c.base)
+  for (auto* numbers : {&c.weight, &c.density, &c.gamma, &c.epsilon})
+    if (c.base && numbers->size() == count && numbers->size() == c.models.size() + 1)
+      numbers->erase(numbers->begin() + *c.base);
+  if (t.needs_base && !c.base)
     throw Error(ErrorKind::usage, text("method {} needs --base, the network that the others come from",
                                        merge::method_name(c.method)));
-  const merge::MethodTraits& t = merge::traits(c.method);
-  const auto count = static_cast<int>(c.models.size());
-  if (count < t.least || (t.most > 0 && count > t.most))
+  const auto models = static_cast<int>(c.models.size());
+  if (models < t.least || (t.most > 0 && models > t.most))
     throw Error(ErrorKind::usage, text("method {} takes {} networks{}, got {}", merge::method_name(c.method),
                                        t.most == t.least ? text("{}", t.least) : text("at least {}", t.least),
-                                       t.takes_base ? " besides the base" : "", count));
-  for (const merge::Input& input : opened)
-    for (const std::string& warning : input.warnings()) log_warn(warning);
-  return opened;
+                                       t.takes_base ? " besides the base" : "", models));
 }
 
 Json Merge::made_of(const merge::Choices& c, Json hashes) const {
@@ -205,63 +209,32 @@ Json Merge::made_of(const merge::Choices& c, Json hashes) const {
   const Json parameters = settings_json(c);
   for (const auto& [key, value] : parameters.as_object()) made.set(key, value);
   if (!base.empty()) made.set("base", base);
-  if (align) made.set("align", Json::object({{"method", "weights"}, {"seed", settings.seed}}));
-  if (!repair.data.empty()) {
-    Json data = Json::array();
-    for (const std::string& file : repair.data) data.push_back(file);
-    made.set("repair", Json::object({{"data", std::move(data)}, {"limit", repair.limit}}));
-  }
+  if (!align_.is_null()) made.set("align", align_);
+  if (!repair_.is_null()) made.set("repair", repair_);
   return made;
 }
 
-template <class Write>
-merge::ExecuteReport Merge::write_whole(const MergeOutput& given, const std::vector<std::string>& from,
-                                        const std::vector<double>& parts, const Write& write) const {
-  if (repair.data.empty()) return write(given);
-  const char* ending =
-      is_onnx(given.out) || (given.out == "-" && is_onnx(from.front())) ? ".onnx" : ".safetensors";
-  const Spooled between = Spooled::output(ending);
-  MergeOutput first = given;
-  first.out = between.path();
-  first.resume = false;
-  const merge::ExecuteReport report = write(first);
-  if (given.out == "-") {
-    const Spooled last = Spooled::output(ending);
-    repair_merged(between.path(), from, parts, source, repair, last.path(), false);
-    last.send();
-  } else {
-    repair_merged(between.path(), from, parts, source, repair, given.out, given.force);
-  }
-  return report;
-}
-
-int Merge::of_all(merge::Choices c, const std::vector<std::string>& files) {
-  const auto start = std::chrono::steady_clock::now();
-  const std::vector<merge::Input> opened = open(c, files);
+int Merge::of_all(merge::Choices c, std::vector<MergeSource> sources) const {
+  choose(c, sources);
+  const std::vector<merge::Input> opened = open(sources);
   std::vector<std::string> warnings;
+  for (const merge::Input& input : opened)
+    for (const std::string& warning : input.warnings()) warnings.push_back(warning);
   merge::Plan plan = merge::compose(opened, c, warnings);
   for (const std::string& warning : warnings) log_warn(warning);
   Json hashes = Json::object();
-  for (size_t i = 0; i < opened.size(); ++i)
-    hashes.set(i < inputs.size() ? inputs[i] : base,
-               align && i < files.size() && files[i] != unaligned[i]
-                   ? merge::Input::open(unaligned[i], input_options()).fingerprint()
-                   : opened[i].fingerprint());
+  for (size_t i = 0; i < sources.size(); ++i) hashes.set(sources[i].name, fingerprint(sources[i], opened[i]));
   const Json recipe = made_of(c, std::move(hashes));
-  std::vector<std::string> from;
-  for (const int i : c.models)
-    from.push_back(i < static_cast<int>(files.size()) ? files[static_cast<size_t>(i)] : base);
-  const bool weighted = c.method == merge::Method::linear && c.weight.size() == from.size();
-  const merge::ExecuteReport report = write_whole(
-      output, from, weighted ? c.weight : std::vector<double>(from.size(), 1.0), [&](const MergeOutput& to) {
-        return write_merged(plan, opened, merge::pattern(opened, c), to, recipe);
-      });
-  say(c, c.models.size(), report, since(start), recipe);
+  MergeOutput to = output;
+  std::optional<MergeRepair> repairing;
+  if (!repair.data.empty())
+    to.repair = &repairing.emplace(repair, network, files_read(sources), shares_of(plan));
+  const merge::ExecuteReport report = write_merged(plan, opened, merge::pattern(opened, c), to, recipe);
+  say(c, c.models.size(), report, recipe, repairing ? repairing->done() : Json());
   return 0;
 }
 
-int Merge::of_many(merge::Choices c, const std::vector<std::string>& files, std::vector<double> numbers) {
-  const auto start = std::chrono::steady_clock::now();
+int Merge::of_many(merge::Choices c, std::vector<MergeSource> sources, std::vector<double> numbers) const {
   if (c.parameters.normalize) {
     double sum = 0;
     for (const double w : numbers) sum += w;
@@ -270,37 +243,51 @@ int Merge::of_many(merge::Choices c, const std::vector<std::string>& files, std:
                   "--no-normalize leaves the sum as it is");
     for (double& w : numbers) w /= sum;
   }
-  merge::AverageOptions options;
-  options.max_memory = parse_bytes(output.max_memory, "--max-memory");
-  options.allow_nonfinite = output.allow_nonfinite;
-  options.input = input_options();
-  const std::string hash = merge::check_alike(files, options);
-  const std::vector<merge::Input> first{merge::Input::open(files.front(), options.input)};
+  std::vector<merge::InputFile> given, files;
+  for (const MergeSource& source : sources) {
+    given.push_back(source.given.input());
+    files.push_back(source.read.input());
+  }
+  const std::string hash = merge::check_alike(given);
+  const std::vector<merge::Input> first{merge::Input::open(files.front())};
   merge::Choices one = c;
   one.models = {0};
   one.weight = {1};
   std::vector<std::string> warnings;
   merge::Plan plan = merge::compose(first, one, warnings);
-  if (!merge::all_equal(plan, files, options))
-    log_warn(
-        text("tensors that are no floating numbers differ: those of {} are kept", one_line(files.front())));
+  if (!merge::all_equal(plan, files))
+    log_warn(text("tensors that are no floating numbers differ: those of {} are kept",
+                  one_line(sources.front().name)));
   c.weight.clear();
   Json recipe = made_of(c, Json::object({{"networks", static_cast<int64_t>(files.size())}, {"hash", hash}}));
   const std::string weights_hash = hash_bytes(std::as_bytes(std::span(numbers)));
   recipe.set("weights_hash", weights_hash);
-  const merge::ExecuteReport report = write_whole(output, files, numbers, [&](const MergeOutput& to) {
-    return write_merged(plan, first.front(), to, recipe, hash + " " + weights_hash,
-                        [&](merge::Writer& writer, size_t made) {
-                          options.first = made;
-                          return merge::average(plan, files, numbers, options, writer);
-                        });
-  });
-  say(c, files.size(), report, since(start), recipe);
+  MergeOutput to = output;
+  std::optional<MergeRepair> repairing;
+  if (!repair.data.empty())
+    to.repair =
+        &repairing.emplace(repair, network, files_read(sources), [&numbers](const std::string& tensor) {
+          std::vector<RepairShare> shares;
+          for (size_t k = 0; k < numbers.size(); ++k) shares.push_back({k, tensor, numbers[k]});
+          return shares;
+        });
+  merge::AverageOptions options;
+  options.max_memory = parse_bytes(output.max_memory, "--max-memory");
+  options.allow_nonfinite = output.allow_nonfinite;
+  const std::string identity =
+      hash + " " + weights_hash + (align_.is_null() ? "" : " " + align_.at("hash").as_string("align"));
+  const merge::ExecuteReport report =
+      write_merged(plan, first.front(), to, recipe, identity, [&](merge::Writer& writer, size_t made) {
+        options.first = made;
+        return merge::average(plan, files, numbers, options, writer);
+      });
+  say(c, files.size(), report, recipe, repairing ? repairing->done() : Json());
   return 0;
 }
 
-void Merge::say(const merge::Choices& c, size_t networks, const merge::ExecuteReport& report, double seconds,
-                const Json& recipe) const {
+void Merge::say(const merge::Choices& c, size_t networks, const merge::ExecuteReport& report,
+                const Json& recipe, const Json& repaired) const {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   if (report.nonfinite > 0) log_warn(text("{} tensors have inputs with NaN or infinity", report.nonfinite));
   if (report.overflowed > 0)
     log_warn(text("{}: {} numbers are too large for their type and became infinite", one_line(output.out),
@@ -324,6 +311,7 @@ void Merge::say(const merge::Choices& c, size_t networks, const merge::ExecuteRe
   line.set("bytes_written", report.bytes_written);
   line.set("seconds", seconds);
   line.set("gb_per_second", rate);
+  if (!repaired.is_null()) line.set("repair", repaired);
   line.set("recipe", recipe);
   print(line.dump());
 }
@@ -378,7 +366,7 @@ void register_merge(CLI::App& app, const Globals& globals, Run& run) {
           "deviations of each hidden layer's channels, which become the weighted means of the networks'; IDX "
           "or CIFAR-10 "
           "images or a safetensors file, may be repeated");
-  add_network_options(*verb, m.source);
+  add_network_options(*verb, m.network);
   verb->callback([command, &run] { run = [command] { return command->run(); }; });
 }
 

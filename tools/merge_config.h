@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "command.h"
+#include "data_input.h"
 #include "merge_output.h"
 #include "merge_settings.h"
 
@@ -14,7 +15,9 @@ struct MergeConfigOptions {
   std::string file;                // "-": stdin
   std::vector<std::string> roots;  // where to look for networks that are named by no path
   std::string stages;              // folder for what the documents of a name make
-  bool follow_links = false;
+  NetworkOptions network;
+  DataOptions repair;  // where its data is not empty, of the last document's result
+  bool align = false;  // every network that gives numbers, to the base or to the first one
 };
 
 // What was made, for the summary.
@@ -22,7 +25,7 @@ struct ConfiguredResult {
   merge::Method method = merge::Method::linear;
   size_t networks = 0;
   merge::ExecuteReport report;
-  Json recipe;
+  Json recipe, repaired;  // `repaired`: as MergeRepair::done(); null without
 };
 
 // Carries the configuration out, of several documents the last into the output and those before into `stages`; of `settings` only those that it leaves open count. Throws Error{usage} for other ones.

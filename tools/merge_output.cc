@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -9,6 +10,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "format/onnx_write.h"
+#include "merge_repair.h"
 #include "network_input.h"
 #include "spooled.h"
 
@@ -34,14 +36,44 @@ void require_graph_of(const merge::Plan& plan, const merge::Input& pattern, cons
   }
 }
 
+// Tensors that are copies and are not among `changed` are in the graph already.
 void write_graph(const merge::Plan& plan, const merge::Input& pattern, const merge::PartialOutput& numbers,
-                 const MergeOutput& output, const merge::Metadata& metadata) {
+                 const std::set<size_t>& changed, const MergeOutput& output,
+                 const merge::Metadata& metadata) {
   std::vector<Patch> patches;
   for (size_t t = 0; t < plan.tensors.size(); ++t)
-    if (!plan.tensors[t].copy)
+    if (!plan.tensors[t].copy || changed.contains(t))
       patches.push_back(
           {pattern.find(plan.tensors[t].name)->bytes, [&numbers, t] { return numbers.read(t); }});
   write_onnx(*pattern.onnx(), output.out, patches, output.force, metadata);
+}
+
+// What an earlier run has made is not lost to a mistake in the data for --repair.
+void prepare(MergeRepair& repair, merge::PartialOutput& partial, const merge::Input& pattern,
+             const std::string& out) {
+  try {
+    repair.prepare(partial, pattern, out);
+  } catch (const Error&) {
+    if (partial.done() > 0) partial.keep();
+    throw;
+  }
+}
+
+// Gives the numbers of the tensors that changed.
+std::set<size_t> repair(MergeRepair& repair, const merge::Plan& plan, merge::PartialOutput& partial,
+                        const merge::Input& pattern, const std::string& out) {
+  std::vector<std::pair<size_t, std::vector<std::byte>>> numbers;
+  std::set<size_t> changed;
+  for (auto& [name, bytes] : repair.run(partial, pattern, out)) {
+    const auto at = std::ranges::find(plan.tensors, name, &merge::OutputTensor::name);
+    if (at == plan.tensors.end())
+      throw Error(ErrorKind::internal, text("{}: no tensor '{}' to repair", one_line(out), escaped(name)));
+    const auto tensor = static_cast<size_t>(at - plan.tensors.begin());
+    numbers.emplace_back(tensor, std::move(bytes));
+    changed.insert(tensor);
+  }
+  partial.amend(numbers);
+  return changed;
 }
 
 merge::Layout layout_of(merge::Plan& plan, const merge::Input& pattern, const MergeOutput& output,
@@ -80,6 +112,14 @@ merge::Layout layout_of(merge::Plan& plan, const merge::Input& pattern, const Me
 
 }  // namespace
 
+bool MergeOutput::is_folder() const {
+  return out != "-" && !is_onnx(out) && !out.ends_with(".safetensors");
+}
+
+void MergeOutput::require() const {
+  if (out != "-") merge::require_output(out, is_folder(), force);
+}
+
 merge::ExecuteReport write_merged(merge::Plan& plan, const merge::Input& pattern, const MergeOutput& given,
                                   const Json& recipe, const std::string& identity, const Fill& fill) {
   MergeOutput output = given;
@@ -105,8 +145,11 @@ merge::ExecuteReport write_merged(merge::Plan& plan, const merge::Input& pattern
                   plan.tensors.size()));
   merge::ExecuteReport report;
   try {
+    if (output.repair) prepare(*output.repair, partial, pattern, given.out);
     report = fill(partial, partial.done());
-    if (graph) write_graph(plan, pattern, partial, output, metadata);
+    std::set<size_t> changed;
+    if (output.repair) changed = repair(*output.repair, plan, partial, pattern, given.out);
+    if (graph) write_graph(plan, pattern, partial, changed, output, metadata);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::interrupted || spooled) throw;
     partial.keep();
@@ -123,7 +166,8 @@ merge::ExecuteReport write_merged(merge::Plan& plan, const std::vector<merge::In
   merge::ExecuteOptions options;
   options.max_memory = parse_bytes(output.max_memory, "--max-memory");
   options.allow_nonfinite = output.allow_nonfinite;
-  const std::string inputs_text = recipe.at("inputs").dump();
+  std::string inputs_text = recipe.at("inputs").dump();
+  if (const Json* align = recipe.find("align")) inputs_text += align->dump();
   const std::string identity =
       merge::plan_hash(plan) + " " + hash_bytes(std::as_bytes(std::span(inputs_text)));
   return write_merged(plan, pattern, output, recipe, identity, [&](merge::Writer& writer, size_t first) {

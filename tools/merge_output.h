@@ -14,20 +14,27 @@
 
 namespace dws::tools {
 
+class MergeRepair;
+
 struct MergeOutput {
   std::string out;         // NAME.safetensors, NAME.onnx, a folder for shards, or "-"
   std::string shard_size;  // "5GB"
   std::string max_memory = "512MB";
   bool allow_nonfinite = false, resume = false, force = false;
   std::optional<merge::Companions> companions;  // of a folder; in place of the pattern's
+  MergeRepair* repair = nullptr;                // set right before it gets its name
+
+  bool is_folder() const;
+  // Throws Error{exists|io} at once for what could not be written at the end.
+  void require() const;
 };
 
 // Makes the numbers: carries the plan out into the writer, from tensor `first` on.
 using Fill = std::function<merge::ExecuteReport(merge::Writer& writer, size_t first)>;
 
 // Writes the plan's tensors, which `fill` makes, in the files that `pattern` has: its shards, its metadata, its graph, its
-// configuration and tokenizer. `identity` says what is made of what, for --resume. The plan's files are set here. Throws
-// Error{usage} for an output that cannot be had.
+// configuration and tokenizer. `identity` says what is made of what, for --resume. The plan's files are set here. A run that is killed in `output.repair` leaves the merge whole: --resume repairs it anew. Throws Error{usage} for an
+// output that cannot be had.
 merge::ExecuteReport write_merged(merge::Plan& plan, const merge::Input& pattern, const MergeOutput& output,
                                   const Json& recipe, const std::string& identity, const Fill& fill);
 

@@ -124,6 +124,13 @@ ExternalData external_data(const NetworkOptions& options) {
 }
 
 NetworkInput read_network(const std::string& path, const NetworkOptions& options) {
+  NetworkInput input = read_network_silently(path, options);
+  for (const std::string& warning : input.network.warnings) log_warn(warning);
+  if (!input.assumed.empty()) log_info(text("{}: taken for {}", one_line(path), input.assumed));
+  return input;
+}
+
+NetworkInput read_network_silently(const std::string& path, const NetworkOptions& options) {
   NetworkInput input;
   std::error_code none;
   const bool stored =
@@ -139,8 +146,6 @@ NetworkInput read_network(const std::string& path, const NetworkOptions& options
   } else {
     read_stored(path, options, input);
   }
-  for (const std::string& warning : input.network.warnings) log_warn(warning);
-  if (!input.assumed.empty()) log_info(text("{}: taken for {}", one_line(path), input.assumed));
   // What free dimensions may be depends on the network (a window needs room): the first size that fits is taken.
   constexpr int64_t kSizes[] = {8, 32, 128, 512, 1600};
   network::InputShapes shapes = parse_shapes(options);

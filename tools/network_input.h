@@ -53,6 +53,8 @@ struct NetworkInput {
 // Reads the graph and works out all shapes; warnings go to the log. An .onnx file, or tensors (a safetensors file, an index of
 // shards, a folder) as stored_network.h reads them. Throws Error.
 NetworkInput read_network(const std::string& path, const NetworkOptions& options);
+// The same; what the log would have had is in `network.warnings` and `assumed`.
+NetworkInput read_network_silently(const std::string& path, const NetworkOptions& options);
 
 // The network with some of its tensors' numbers replaced, as write_onnx() and write_checkpoint() do it.
 void write_changed(const NetworkInput& input, const std::string& path, const std::vector<Patch>& patches,

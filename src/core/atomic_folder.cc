@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <utility>
-#include <vector>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -23,18 +22,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-// Removes what killed writers of the same folder left; a live one's, whose process may be in another container, is locked.
-void remove_stale(const std::string& folder, const std::string& prefix) {
-  std::error_code error;
-  std::vector<fs::path> gone;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (writer_is_gone(at->path().filename().string(), prefix)) gone.push_back(at->path());
-  for (const fs::path& one : gone) {
-    const Descriptor lock(::open(one.c_str(), kFolder));
-    if (lock.fd >= 0 && ::flock(lock.fd, LOCK_EX | LOCK_NB) == 0) fs::remove_all(one, error);
-  }
-}
 
 // Some file systems cannot flush a folder: its files are safe.
 void flush_folder(int fd, const std::string& path) {
@@ -56,7 +43,8 @@ AtomicFolder::AtomicFolder(std::string path) : path_(std::move(path)) {
       throw Error(ErrorKind::exists, text("{}: is there already and not empty", one_line(path_)),
                   "choose another folder");
   }
-  remove_stale(folder_of(path_), temporary_prefix(path_));
+  // What killed writers of the same folder left; a live one, whose process may be in another container, holds a lock.
+  remove_abandoned_folders(folder_of(path_), temporary_prefix(path_));
   std::string name = temporary_name(path_);
   while (::mkdir(name.c_str(), 0777) != 0) {
     if (errno != EEXIST) throw_errno(path_, "cannot create the folder");

@@ -29,4 +29,7 @@ std::string temporary_name(const std::string& path);
 // live in another container: its lock on the temporary must be tried too.
 bool writer_is_gone(std::string_view name, std::string_view prefix) noexcept;
 
+// Removes the folders in `folder` that killed processes left under such names. One that is locked (flock) is a live process's.
+void remove_abandoned_folders(const std::string& folder, std::string_view prefix);
+
 }  // namespace dws

@@ -50,9 +50,9 @@ struct Piece {
 
 class Averager {
  public:
-  Averager(const Plan& plan, const std::vector<std::string>& paths, const std::vector<double>& weights,
+  Averager(const Plan& plan, const std::vector<InputFile>& files, const std::vector<double>& weights,
            const AverageOptions& options, Writer& writer)
-      : plan_(plan), paths_(paths), weights_(weights), options_(options), writer_(writer) {}
+      : plan_(plan), files_(files), weights_(weights), options_(options), writer_(writer) {}
 
   ExecuteReport run() {
     const auto room = static_cast<int64_t>(options_.max_memory / 2 / sizeof(double));
@@ -65,7 +65,7 @@ class Averager {
     const int64_t size = std::min(left, room);
     rounds_ = size > 0 ? (left + size - 1) / size : 1;
     sums_ = Buffer<double>(static_cast<size_t>(size));
-    Progress progress("merge", "networks", rounds_ * static_cast<int64_t>(paths_.size()));
+    Progress progress("merge", "networks", rounds_ * static_cast<int64_t>(files_.size()));
     progress_ = &progress;
     std::vector<Piece> group;
     int64_t filled = 0;
@@ -94,9 +94,9 @@ class Averager {
   // Sums all networks' numbers of the group and writes them.
   void flush(std::vector<Piece>& group, int64_t& filled) {
     std::fill_n(sums_.data(), filled, 0.0);
-    for (size_t p = 0; p < paths_.size(); ++p) {
+    for (size_t p = 0; p < files_.size(); ++p) {
       check_interrupt();
-      const Input input = Input::open(paths_[p], options_.input);
+      const Input input = Input::open(files_[p]);
       for (const Piece& piece : group) add(input, piece, weights_[p]);
       progress_->add(1);
     }
@@ -166,7 +166,7 @@ class Averager {
   void finish_until(size_t end) {
     for (; finished_ < end; ++finished_) {
       if (plan_.tensors[finished_].copy) {
-        const Input first = Input::open(paths_.front(), options_.input);
+        const Input first = Input::open(files_.front());
         const Bytes bytes = first.find(plan_.tensors[finished_].sources.front().tensor)->bytes;
         writer_.write(finished_, 0, bytes.data(), bytes.size());
       }
@@ -176,7 +176,7 @@ class Averager {
   }
 
   const Plan& plan_;
-  const std::vector<std::string>& paths_;
+  const std::vector<InputFile>& files_;
   const std::vector<double>& weights_;
   const AverageOptions& options_;
   Writer& writer_;
@@ -189,12 +189,12 @@ class Averager {
 
 }  // namespace
 
-std::string check_alike(const std::vector<std::string>& paths, const AverageOptions& options) {
-  const Input first = Input::open(paths.front(), options.input);
+std::string check_alike(const std::vector<InputFile>& files) {
+  const Input first = Input::open(files.front());
   std::string hash;
-  for (const std::string& path : paths) {
+  for (const InputFile& file : files) {
     check_interrupt();
-    const Input input = Input::open(path, options.input);
+    const Input input = Input::open(file);
     require_alike(first, input);
     hash += input.fingerprint();
     hash = hash_bytes(std::as_bytes(std::span(hash)));
@@ -202,12 +202,12 @@ std::string check_alike(const std::vector<std::string>& paths, const AverageOpti
   return hash;
 }
 
-bool all_equal(const Plan& plan, const std::vector<std::string>& paths, const AverageOptions& options) {
+bool all_equal(const Plan& plan, const std::vector<InputFile>& files) {
   if (std::ranges::none_of(plan.tensors, &OutputTensor::copy)) return true;
-  const Input first = Input::open(paths.front(), options.input);
-  for (const std::string& path : paths) {
+  const Input first = Input::open(files.front());
+  for (const InputFile& file : files) {
     check_interrupt();
-    const Input input = Input::open(path, options.input);
+    const Input input = Input::open(file);
     for (const OutputTensor& t : plan.tensors)
       if (t.copy) {
         const std::string& name = t.sources.front().tensor;
@@ -218,9 +218,9 @@ bool all_equal(const Plan& plan, const std::vector<std::string>& paths, const Av
   return true;
 }
 
-ExecuteReport average(const Plan& plan, const std::vector<std::string>& paths,
+ExecuteReport average(const Plan& plan, const std::vector<InputFile>& files,
                       const std::vector<double>& weights, const AverageOptions& options, Writer& writer) {
-  return Averager(plan, paths, weights, options, writer).run();
+  return Averager(plan, files, weights, options, writer).run();
 }
 
 }  // namespace dws::merge

@@ -14,19 +14,18 @@ struct AverageOptions {
   uint64_t max_memory = 512'000'000;
   bool allow_nonfinite = false;
   size_t first = 0;  // tensors before it are made already
-  InputOptions input;
 };
 
 // Every network has the tensors of the first, of the same types and shapes; throws Error{mismatch|missing_tensor} for the first
 // that has not. Returns one hash of all fingerprints, in their order.
-std::string check_alike(const std::vector<std::string>& paths, const AverageOptions& options);
+std::string check_alike(const std::vector<InputFile>& files);
 
 // Whether the tensors that the plan copies have the same bytes in all of them.
-bool all_equal(const Plan& plan, const std::vector<std::string>& paths, const AverageOptions& options);
+bool all_equal(const Plan& plan, const std::vector<InputFile>& files);
 
 // `plan` has the tensors to write, each with its name in sources.front() (or `copy`, from the first network); the weights, one a
-// path, are used as they are. The same bits for any memory and number of threads. Throws as execute() does.
-ExecuteReport average(const Plan& plan, const std::vector<std::string>& paths,
+// file, are used as they are. The same bits for any memory and number of threads. Throws as execute() does.
+ExecuteReport average(const Plan& plan, const std::vector<InputFile>& files,
                       const std::vector<double>& weights, const AverageOptions& options, Writer& writer);
 
 }  // namespace dws::merge

@@ -3,17 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <span>
 
 #include "core/error.h"
 #include "core/shape.h"
 #include "core/text.h"
+#include "merge/as_it_is.h"
 #include "merge/operand.h"
 
 namespace dws::merge {
 namespace {
-
-constexpr const char* kMissingAdvice = "--allow-missing makes such tensors of the networks that have them";
 
 // The value of model m; `fallback` where none is given.
 double value_of(const std::vector<double>& given, size_t m, double fallback) {
@@ -118,8 +116,7 @@ class Composer {
       differ(dtype_name(like.dtype), dtype_name(t.dtype),
              merges(t.dtype) && merges(like.dtype) ? "--dtype says of which type the result is to be" : "");
     if (t.shape == out.shape) return;
-    const bool rows = !t.shape.empty() && t.shape.size() <= 2 && t.shape.size() == out.shape.size() &&
-                      std::ranges::equal(std::span(t.shape).subspan(1), std::span(out.shape).subspan(1));
+    const bool rows = differ_in_rows(t, out.shape);
     if (!rows || !choices_.pad_vocab || !merges(t.dtype))
       differ(
           shape_text(like.shape), shape_text(t.shape),
@@ -135,49 +132,21 @@ class Composer {
 
   // What cannot be merged by the method is copied.
   void settle(const InputTensor& like, OutputTensor& out) {
-    if (!merges(like.dtype)) return copy(like, out);
+    if (!merges(like.dtype)) return keep_one(out, inputs_, warnings_);
     if (choices_.dtype) out.dtype = *choices_.dtype;
     const MethodTraits& t = traits(out.method);
     const auto sources = static_cast<int>(out.sources.size());
     if (sources == 0) {  // the base alone has it
       out.sources.push_back(*out.base);
-      single(like, out);
+      take_first(out, inputs_);
     } else if (t.needs_base && !out.base) {  // no delta: the mean of what there is
       out.method = Method::linear;
       out.parameters.normalize = true;
-      if (sources == 1) single(like, out);
+      if (sources == 1) take_first(out, inputs_);
     } else if (sources < t.least || (sources == 1 && choices_.models.size() > 1 && !t.needs_base)) {
-      single(like, out);
+      take_first(out, inputs_);
     }
     if (!t.takes_base && !out.pad_rows) out.base.reset();
-  }
-
-  // The only source, as it is.
-  void single(const InputTensor& like, OutputTensor& out) const {
-    out.base.reset();
-    out.sources.resize(1);
-    out.sources.front().scale = 1;
-    out.method = Method::passthrough;
-    out.pad_rows = false;
-    const InputTensor& t = *input(out.sources.front().input).find(like.name);
-    out.shape = t.shape;
-    out.copy = out.dtype == t.dtype;
-  }
-
-  void copy(const InputTensor& like, OutputTensor& out) {
-    const int from = choices_.base && out.base ? *choices_.base : out.sources.front().input;
-    const InputTensor& kept = *input(from).find(like.name);
-    for (const Source& s : out.sources)
-      if (s.input != from &&
-          !same_bytes(input(from), kept, input(s.input), *input(s.input).find(like.name))) {
-        warnings_.push_back(text("tensor '{}' of type {} differs between {} and {}: that of {} is kept",
-                                 escaped(like.name), dtype_name(like.dtype), one_line(input(from).path()),
-                                 one_line(input(s.input).path()), one_line(input(from).path())));
-        break;
-      }
-    out.sources = {Source{.input = from, .tensor = like.name}};
-    out.base.reset();
-    out.copy = true;
   }
 
   const std::vector<Input>& inputs_;

@@ -62,9 +62,7 @@ std::vector<std::string> Input::warnings() const {
   return onnx_ ? onnx_->warnings() : checkpoint_->warnings();
 }
 
-std::string Input::fingerprint() const {
-  constexpr size_t kWhole = size_t{64} << 20, kHead = size_t{1} << 20, kPiece = size_t{64} << 10;
-  constexpr size_t kPlaces = 64;
+std::vector<Bytes> Input::files() const {
   std::vector<Bytes> parts;
   if (onnx_) {
     parts.push_back(onnx_->file_bytes());
@@ -72,8 +70,20 @@ std::string Input::fingerprint() const {
   } else {
     for (const Safetensors& file : checkpoint_->files()) parts.push_back(file.file_bytes());
   }
-  size_t total = 0;
-  for (const Bytes part : parts) total += part.size();
+  return parts;
+}
+
+uint64_t Input::file_bytes() const {
+  uint64_t total = 0;
+  for (const Bytes part : files()) total += part.size();
+  return total;
+}
+
+std::string Input::fingerprint() const {
+  constexpr size_t kWhole = size_t{64} << 20, kHead = size_t{1} << 20, kPiece = size_t{64} << 10;
+  constexpr size_t kPlaces = 64;
+  const std::vector<Bytes> parts = files();
+  const uint64_t total = file_bytes();
   std::string all;
   for (const Bytes part : parts) {
     if (total <= kWhole) {

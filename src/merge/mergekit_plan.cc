@@ -5,11 +5,11 @@
 #include <functional>
 #include <map>
 #include <set>
-#include <span>
 
 #include "core/error.h"
 #include "core/shape.h"
 #include "core/text.h"
+#include "merge/as_it_is.h"
 #include "merge/compose.h"
 #include "merge/layers.h"
 #include "merge/mergekit_parameters.h"
@@ -17,8 +17,6 @@
 
 namespace dws::merge {
 namespace {
-
-constexpr const char* kMissingAdvice = "--allow-missing makes such tensors of the networks that have them";
 
 // One network of a slice, at its place there.
 struct Part {
@@ -60,11 +58,14 @@ class Planner {
     if (const auto at = opened_.find(key); at != opened_.end()) return at->second;
     const ModelPath found = finder_.find(model, config_.file);
     std::error_code none;
-    for (size_t i = 0; i < done_.inputs.size(); ++i)
-      if (std::filesystem::equivalent(done_.inputs[i].path(), found.path, none))
+    for (size_t i = 0; i < done_.found.size(); ++i)
+      if (std::filesystem::equivalent(done_.found[i].path, found.path, none))
         return opened_[key] = static_cast<int>(i);
-    done_.inputs.push_back(Input::open(
-        found.path, {.external = {}, .follow_links = found.follow_links || options_.follow_links}));
+    const auto other = options_.stand_ins.find(found.path);
+    done_.inputs.push_back(
+        Input::open(other != options_.stand_ins.end() ? other->second : found.path,
+                    {.external = {}, .follow_links = found.follow_links || options_.follow_links}));
+    done_.found.push_back(found);
     for (const std::string& warning : done_.inputs.back().warnings()) done_.warnings.push_back(warning);
     done_.names.push_back(model.path);
     return opened_[key] = static_cast<int>(done_.inputs.size()) - 1;
@@ -316,8 +317,7 @@ class Planner {
       differ(dtype_name(like.dtype), dtype_name(t.dtype),
              numbers ? "'dtype: bfloat16' or the like says of which type the result is to be" : "");
     if (t.shape == out.shape) return;
-    const bool rows = !t.shape.empty() && t.shape.size() <= 2 && t.shape.size() == out.shape.size() &&
-                      std::ranges::equal(std::span(t.shape).subspan(1), std::span(out.shape).subspan(1));
+    const bool rows = differ_in_rows(t, out.shape);
     if (!rows || !options_.pad_vocab || !numbers)
       differ(shape_text(out.shape), shape_text(t.shape),
              rows && numbers ? "--pad-vocab takes rows that one lacks from those that have them" : "");
@@ -333,14 +333,14 @@ class Planner {
   // What cannot be merged by the method is copied.
   void settle(const InputTensor& like, OutputTensor& out) {
     out.dtype = like.dtype;
-    if (!merges(like.dtype)) return keep(out);
+    if (!merges(like.dtype)) return keep_one(out, done_.inputs, done_.warnings);
     out.dtype = dtype().value_or(like.dtype);
     const MethodTraits& t = traits(out.method);
     if (out.sources.empty()) {  // the base alone has it
       out.sources.push_back(*out.base);
-      single(out);
+      take_first(out, done_.inputs);
     } else if (static_cast<int>(out.sources.size()) < t.least) {
-      single(out);
+      take_first(out, done_.inputs);
     } else if (t.needs_base && !out.base) {  // no deltas: the mean of what there is
       out.method = Method::linear;
       out.parameters.normalize = true;
@@ -349,32 +349,6 @@ class Planner {
       out.copy = out.sources.front().scale == 1 && from.dtype == out.dtype;
     }
   }
-  // Of a type that is not merged: the base's, or the first.
-  void keep(OutputTensor& out) {
-    if (out.base) out.sources.insert(out.sources.begin(), *out.base);
-    const Source& kept = out.sources.front();
-    const auto tensor = [&](const Source& s) -> const InputTensor& { return *input(s.input).find(s.tensor); };
-    for (const Source& s : out.sources)
-      if (!same_bytes(input(kept.input), tensor(kept), input(s.input), tensor(s))) {
-        done_.warnings.push_back(text("tensor '{}' of type {} differs between {} and {}: that of {} is kept",
-                                      escaped(out.name), dtype_name(out.dtype), path(kept.input),
-                                      path(s.input), path(kept.input)));
-        break;
-      }
-    single(out);
-  }
-  // The first source as it is.
-  void single(OutputTensor& out) const {
-    out.base.reset();
-    out.sources.resize(1);
-    out.sources.front().scale = 1;
-    out.method = Method::passthrough;
-    out.pad_rows = false;
-    const InputTensor& from = *input(out.sources.front().input).find(out.sources.front().tensor);
-    out.shape = from.shape;
-    out.copy = from.dtype == out.dtype;
-  }
-
   const MergeConfig& config_;
   const ModelFinder& finder_;
   const ConfigOptions& options_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct ConfigOptions {
   uint64_t seed = 0;
   std::optional<Rescale> rescale;  // where the configuration says that there is one
   std::optional<Dtype> dtype;      // in place of the configuration's
+  // Files that are read in place of those that the finder finds, by their paths.
+  std::map<std::string, std::string> stand_ins;
 };
 
 // The layers of a part of the output.
@@ -34,6 +37,7 @@ struct StackedLayers {
 struct ConfiguredMerge {
   std::vector<Input> inputs;
   std::vector<std::string> names;  // of the inputs, as the configuration has them
+  std::vector<ModelPath> found;    // where they lie; not what stands in for them
   int pattern = 0;    // the input whose configuration and files the output gets: the base, or the first
   int tokenizer = 0;  // and whose tokenizer
   Plan plan;          // its files are not set

@@ -10,15 +10,20 @@
 namespace dws::merge {
 namespace {
 
-// Calls f with every network that the configuration names.
-void for_models(MergeConfig& config, const std::function<void(ModelName&)>& f) {
+// Calls f with every network whose numbers the configuration takes.
+void for_networks(MergeConfig& config, const std::function<void(ModelName&)>& f) {
   if (config.base) f(*config.base);
-  if (config.tokenizer == Tokenizer::model) f(config.tokenizer_model);
   for (ConfigModule& module : config.modules)
     for (ConfigSlice& slice : module.slices) {
       if (slice.base) f(*slice.base);
       for (ConfigSource& source : slice.sources) f(source.model);
     }
+}
+
+// ... and with that whose tokenizer it takes.
+void for_models(MergeConfig& config, const std::function<void(ModelName&)>& f) {
+  for_networks(config, f);
+  if (config.tokenizer == Tokenizer::model) f(config.tokenizer_model);
 }
 
 bool is_file_name(const std::string& name) {
@@ -71,6 +76,26 @@ std::vector<size_t> stage_order(const std::vector<MergeConfig>& stages) {
     order.push_back(next);
   }
   return order;
+}
+
+std::vector<ModelName> networks_of(const MergeConfig& config, const std::vector<MergeConfig>& stages) {
+  const std::map<std::string, size_t> names = by_name(stages);
+  std::vector<ModelName> found;
+  MergeConfig copy = config;
+  for_networks(copy, [&](ModelName& model) {
+    if (!names.contains(model.path)) found.push_back(model);
+  });
+  return found;
+}
+
+ModelName reference_of(const std::vector<MergeConfig>& stages, const std::vector<size_t>& order) {
+  const std::map<std::string, size_t> names = by_name(stages);
+  for (const size_t i : order)
+    if (stages[i].base && !names.contains(stages[i].base->path)) return *stages[i].base;
+  for (const size_t i : order)
+    if (const std::vector<ModelName> networks = networks_of(stages[i], stages); !networks.empty())
+      return networks.front();
+  return {};
 }
 
 void name_stages(std::vector<MergeConfig>& stages, const std::string& folder) {

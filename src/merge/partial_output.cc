@@ -42,19 +42,20 @@ std::string hash_of(const Layout& layout) {
 
 }  // namespace
 
+void require_output(const std::string& path, bool folder, bool force) {
+  if (!folder) return require_writable(path, force);
+  std::error_code none;
+  if (fs::exists(fs::symlink_status(path, none)) &&
+      !(fs::is_directory(path, none) && fs::is_empty(path, none)))
+    throw Error(ErrorKind::exists, text("{}: is there already and no empty folder", one_line(path)),
+                "choose another folder");
+}
+
 PartialOutput::PartialOutput(std::string path, Layout layout, const std::string& identity, bool resume,
                              bool force)
     : path_(std::move(path)), layout_(std::move(layout)), force_(force) {
   while (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
-  if (layout_.folder) {
-    std::error_code none;
-    if (fs::exists(fs::symlink_status(path_, none)) &&
-        !(fs::is_directory(path_, none) && fs::is_empty(path_, none)))
-      throw Error(ErrorKind::exists, text("{}: is there already and no empty folder", one_line(path_)),
-                  "choose another folder");
-  } else {
-    require_writable(path_, force);
-  }
+  require_output(path_, layout_.folder, force);
   temporary_ = folder_of(path_) + "/" + temporary_prefix(path_) + "merge.tmp";
   journal_path_ = layout_.folder ? temporary_ + "/journal"
                                  : folder_of(path_) + "/" + temporary_prefix(path_) + "merge-journal.tmp";
@@ -201,6 +202,33 @@ std::vector<std::byte> PartialOutput::read(size_t tensor) const {
   return bytes;
 }
 
+void PartialOutput::write_extras() const {
+  for (const auto& [name, content] : layout_.extras) write_text(temporary_ + "/" + name, content, true);
+}
+
+const std::string& PartialOutput::readable() const {
+  if (layout_.folder) write_extras();
+  return temporary_;
+}
+
+void PartialOutput::amend(const std::vector<std::pair<size_t, std::vector<std::byte>>>& numbers) {
+  stop_syncing();  // which would say that all is finished
+  if (!failure_.empty()) throw Error(ErrorKind::io, failure_);
+  close_file();
+  for (const auto& [tensor, bytes] : numbers) finished_ = std::min(finished_, tensor);
+  record(recorded_ = finished_);
+  for (const auto& [tensor, bytes] : numbers) {
+    const TensorPlace& place = layout_.tensors[tensor];
+    if (bytes.size() != place.size)
+      throw Error(ErrorKind::internal, text("{}: another size than the tensor's", one_line(path_)));
+    if (fd_ < 0 || place.file != file_) {
+      close_file();
+      open_file(place.file);
+    }
+    write_at(fd_, bytes.data(), bytes.size(), place.offset, path_);
+  }
+}
+
 void PartialOutput::finished(size_t tensor) {
   {
     const std::lock_guard lock(mutex_);
@@ -265,7 +293,7 @@ void PartialOutput::commit() {
   close_file();
   std::error_code ignored;
   if (layout_.folder) {
-    for (const auto& [name, content] : layout_.extras) write_text(temporary_ + "/" + name, content, true);
+    write_extras();
     fs::remove(journal_path_, ignored);
     flush_folder(temporary_);
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_errno(path_, "cannot rename");

@@ -8,12 +8,16 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "merge/execute.h"
 #include "merge/layout.h"
 
 namespace dws::merge {
+
+// What PartialOutput throws for an output that must not be replaced, or cannot be written; for who works long before that.
+void require_output(const std::string& path, bool folder, bool force);
 
 class PartialOutput : public Writer {
  public:
@@ -30,11 +34,17 @@ class PartialOutput : public Writer {
   void finished(size_t tensor) override;
   // The bytes of a tensor that is finished, for what is made of them in another file instead of commit().
   std::vector<std::byte> read(size_t tensor) const;
+  // A safetensors file, or a folder of them with its index, to read what is there; numbers that are not finished are 0.
+  const std::string& readable() const;
+  // Puts other numbers, all of a tensor's, in place of finished ones, once all tensors are. If the process ends before commit(), a later
+  // run makes these tensors, and all behind the first of them, again.
+  void amend(const std::vector<std::pair<size_t, std::vector<std::byte>>>& numbers);
   void keep();  // for a run that is interrupted
   void commit();
 
  private:
   void start();
+  void write_extras() const;
   bool take_up(const std::string& header);
   void open_file(size_t file);
   void close_file();

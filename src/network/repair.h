@@ -39,6 +39,8 @@ class Repair {
 
   bool has_norms() const noexcept { return norms_; }
   size_t layers() const noexcept { return layers_.size(); }
+  // The stored tensor that says which layer it is: its weight; of a norm its running mean.
+  int constant(size_t layer) const noexcept { return layers_[layer].first; }
   int passes() const noexcept { return static_cast<int>(by_depth_.size()); }
   // Layers that are left as they are, and why.
   const std::vector<std::string>& skipped() const noexcept { return skipped_; }

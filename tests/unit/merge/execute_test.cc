@@ -220,17 +220,17 @@ TEST(Average, IsTheMeanWhateverTheMemory) {
   c.models = {0};
   std::vector<std::string> warnings;
   const Plan plan = compose({family.inputs[0]}, c, warnings);
-  std::vector<std::string> paths;
+  std::vector<InputFile> files;
   std::vector<double> weights;
   for (int i = 0; i < 40; ++i) {
-    paths.push_back(family.inputs[static_cast<size_t>(i % 4)].path());
+    files.push_back({family.inputs[static_cast<size_t>(i % 4)].path(), {}});
     weights.push_back((1 + i % 4) / 100.0);
   }
   MemoryWriter much(plan), little(plan);
-  average(plan, paths, weights, {}, much);
+  average(plan, files, weights, {}, much);
   AverageOptions options;
   options.max_memory = 600'000;
-  average(plan, paths, weights, options, little);
+  average(plan, files, weights, options, little);
   EXPECT_EQ(much.bytes, little.bytes);
   Choices all;
   all.models = {0, 1, 2, 3};
@@ -243,7 +243,7 @@ TEST(Average, IsTheMeanWhateverTheMemory) {
       ErrorKind::missing_tensor,
       [&] {
         const Input other = write_input(family.folder / "other.safetensors", {{"x", {1}, {1}}});
-        check_alike({paths[0], other.path()}, {});
+        check_alike({files[0], {other.path(), {}}});
       },
       "has no tensor");
 }

@@ -27,6 +27,28 @@ TEST(MergekitStages, WhatAStageNeedsIsMadeBefore) {
   EXPECT_EQ(stages[0].modules[0].slices[0].sources[1].model.path, "q");
 }
 
+TEST(MergekitStages, NetworksThatGiveNumbersAndWhoseBasisTheyComeInto) {
+  const std::string yaml =
+      "merge_method: slerp\nbase_model: s\nparameters: {t: 0.5}\nmodels: [{model: s}, {model: q}]\n"
+      "tokenizer_source: talker\n---\n"
+      "name: s\nmerge_method: linear\nmodels: [{model: p}, {model: q}]\n---\n"
+      "name: u\nmerge_method: ties\nbase_model: b\nmodels: [{model: s}, {model: p}]\n";
+  std::vector<MergeConfig> stages = read_merge_configs(yaml, "f.yml");
+  const auto names = [&](size_t stage) {
+    std::vector<std::string> all;
+    for (const ModelName& model : networks_of(stages[stage], stages)) all.push_back(model.path);
+    return all;
+  };
+  EXPECT_EQ(names(0), (std::vector<std::string>{"q"}));
+  EXPECT_EQ(names(1), (std::vector<std::string>{"p", "q"}));
+  EXPECT_EQ(names(2), (std::vector<std::string>{"b", "p"}));
+  const std::vector<size_t> order = stage_order(stages);
+  EXPECT_EQ(order, (std::vector<size_t>{1, 2, 0}));
+  EXPECT_EQ(reference_of(stages, order).path, "b");  // the first base that no stage makes
+  stages.pop_back();
+  EXPECT_EQ(reference_of(stages, {1, 0}).path, "p");  // no base: the first network named
+}
+
 TEST(MergekitStages, Refused) {
   const auto refused = [](const std::string& yaml, const char* words) {
     testing::expect_error(

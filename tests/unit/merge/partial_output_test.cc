@@ -1,6 +1,7 @@
 #include "merge/partial_output.h"
 
 #include <filesystem>
+#include <span>
 
 #include "networks.h"
 
@@ -91,6 +92,67 @@ TEST(PartialOutput, LeavesNothingWhenItFailsAndStartsAnewWithoutResume) {
   }
   PartialOutput out(path, single_file(plan, path, {}), "x", false, false);
   EXPECT_EQ(out.done(), 0u);
+}
+
+TEST(PartialOutput, IsReadAndAmendedBeforeItHasItsName) {
+  for (const bool folder : {false, true}) {
+    const testing::TempDir dir;
+    const std::string path = dir / (folder ? "out" : "out.safetensors");
+    const Plan plan = plan_of(4);
+    const auto layout = [&] {
+      return folder ? sharded(plan, {"a.safetensors", "b.safetensors"}, "m.safetensors.index.json", path, {})
+                    : single_file(plan, path, {});
+    };
+    const auto value = [&](const std::string& at, int tensor) {
+      const Checkpoint checkpoint = Checkpoint::open(at);
+      const CheckpointTensor* t = checkpoint.find("t" + std::to_string(tensor));
+      std::vector<float> x(4);
+      checkpoint.files()[t->file].read(*t->entry, x);
+      return x[3];
+    };
+    const auto numbers = [](float x) {
+      const std::vector<float> all(4, x);
+      const auto bytes = std::as_bytes(std::span(all));
+      return std::vector<std::byte>(bytes.begin(), bytes.end());
+    };
+    const auto amend = [&](PartialOutput& out) {
+      out.amend({{3, numbers(-3)}, {1, numbers(-1)}});
+      EXPECT_EQ(out.read(1), numbers(-1));
+    };
+    {
+      PartialOutput out(path, layout(), "x", false, false);
+      for (size_t t = 0; t < 4; ++t) make(out, t, static_cast<float>(t));
+      std::string readable = out.readable();
+      if (!folder) {
+        readable = dir / "link.safetensors";
+        fs::create_symlink(out.readable(), readable);
+      }
+      EXPECT_EQ(value(readable, 1), 1);
+      amend(out);
+      EXPECT_EQ(value(readable, 3), -3);
+      EXPECT_FALSE(fs::exists(path));
+      testing::expect_error(
+          ErrorKind::internal,
+          [&] {
+            out.amend({{2, {}}});
+          },
+          "another size");
+      if (!folder) fs::remove(readable);
+      out.keep();
+    }
+    {
+      // Tensor 1 may have either number by now, so that it is made again, and what is behind it.
+      PartialOutput out(path, layout(), "x", true, false);
+      EXPECT_EQ(out.done(), 1u);
+      for (size_t t = 1; t < 4; ++t) make(out, t, static_cast<float>(t));
+      EXPECT_EQ(out.read(1), numbers(1));
+      amend(out);
+      out.commit();
+    }
+    EXPECT_EQ(entries(dir.path()), 1u);
+    for (const auto& [tensor, x] : {std::pair(0, 0.f), {1, -1.f}, {2, 2.f}, {3, -3.f}})
+      EXPECT_EQ(value(path, tensor), x);
+  }
 }
 
 }  // namespace
