@@ -4,7 +4,7 @@
 //
 // Both gather the numbers under the kernel into columns, block by block, and multiply (kernels/matmul.h); a block
 // stays in the second-level cache. T is float (run-time dispatch) or double (the scalar twin, kernels/ref/conv.h).
-// Not here: three dimensions, transposed convolution, Winograd.
+// kernels/conv_transpose.h goes the other way. Not here: three dimensions, Winograd.
 #pragma once
 
 #include <cstdint>
