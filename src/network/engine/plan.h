@@ -115,6 +115,7 @@ std::vector<PlannerRow> movement_planners();
 std::vector<PlannerRow> attention_planners();
 std::vector<PlannerRow> rotary_planners();
 std::vector<PlannerRow> recurrent_planners();
+std::vector<PlannerRow> resize_planners();
 // nullptr: none.
 Planner find_planner(std::string_view domain, std::string_view op);
 
