@@ -1,4 +1,5 @@
-// The engine on networks of the usual shapes, with random weights and pictures: samples a second on all threads.
+// The engine on networks of the usual shapes, with random weights and pictures: samples a second on all threads. Where it has an
+// operator that is much of a network, how many times as fast it is as the reference executor.
 #include <cmath>
 #include <deque>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "core/rng.h"
 #include "network/array.h"
 #include "network/engine.h"
+#include "network/executor.h"
 #include "network/graph_builder.h"
 
 namespace dws::tools {
@@ -27,7 +29,7 @@ class Maker {
     net_.values.back().type = OnnxType::f32;
     net_.values.back().dims = dims;
     net_.graph.inputs = {at_};
-    channels_ = sample[0];
+    channels_ = sample.size() == 2 ? sample[1] : sample[0];  // rows of channels, or pictures
   }
   int at() const noexcept { return at_; }
   void go_on_from(int value, int64_t channels) { at_ = value, channels_ = channels; }
@@ -57,6 +59,49 @@ class Maker {
     node("Flatten", {at_});
   }
   void add(int other) { node("Add", {at_, other}); }
+  // Of every row of (B, length, channels).
+  void project(int64_t out) {
+    node("MatMul", {at_, constant({channels_, out})});
+    node("Add", {at_, constant({out})});
+    channels_ = out;
+  }
+  // A layer of a transformer, norms before: attention is one operator.
+  void transformer_layer(int64_t heads) {
+    const int from = at_;
+    const int64_t width = channels_;
+    layer_norm();
+    const int normed = at_;
+    std::vector<int> parts;
+    for (int i = 0; i < 3; ++i) {
+      go_on_from(normed, width);
+      project(width);
+      parts.push_back(at_);
+    }
+    node("Attention", parts, {attribute("q_num_heads", heads), attribute("kv_num_heads", heads)});
+    project(width);
+    add(from);
+    const int between = at_;
+    layer_norm();
+    project(4 * width);
+    node("Gelu", {at_});
+    project(width);
+    add(between);
+  }
+  void layer_norm() { node("LayerNormalization", {at_, constant({channels_}, 1), constant({channels_})}); }
+  void mean_of_rows() {
+    node("ReduceMean", {at_}, {attribute("axes", Dims{1}), attribute("keepdims", int64_t{0})});
+  }
+  // (B, length, channels) to every step's state, (B, length, hidden).
+  void lstm(int64_t hidden) {
+    node("LSTM",
+         {at_, constant({1, 4 * hidden, channels_}), constant({1, 4 * hidden, hidden}),
+          constant({1, 8 * hidden})},
+         {attribute("hidden_size", hidden), attribute("layout", int64_t{1})});
+    const int states = at_;
+    node("Squeeze", {states}, {attribute("axes", Dims{2})});
+    net_.graph.nodes.back().version = 11;
+    channels_ = hidden;
+  }
   // A residual block: convolutions of (filters, kernel), the first that is no 1 x 1 with the stride.
   void block(const std::vector<std::pair<int64_t, int64_t>>& convs, int64_t stride) {
     const int from = at_;
@@ -157,7 +202,35 @@ network::Network resnet50() {
   return m.take();
 }
 
-BenchCase forward(const std::string& name, network::Network (*make)(), const Dims& sample, int64_t samples) {
+network::Network transformer() {
+  Maker m({128, 128});
+  for (int i = 0; i < 4; ++i) m.transformer_layer(4);
+  m.layer_norm();
+  m.mean_of_rows();
+  m.linear(10);
+  return m.take();
+}
+network::Network lstm() {
+  Maker m({64, 32});
+  for (int i = 0; i < 2; ++i) m.lstm(128);
+  m.mean_of_rows();
+  m.linear(10);
+  return m.take();
+}
+
+// Seconds that the reference executor takes for a sample.
+double reference_seconds(const network::Network& network, const Dims& sample, const Buffer<float>& numbers,
+                         double seconds) {
+  network::Array input{.dims = {1}};
+  input.dims.insert(input.dims.end(), sample.begin(), sample.end());
+  input.reals.assign(numbers.begin(), numbers.end());
+  const auto given = std::make_shared<const network::Array>(std::move(input));
+  network::Executor executor(network, network::Precision::f64);
+  return best_seconds(seconds, [&] { executor.run({given}); });
+}
+
+BenchCase forward(const std::string& name, network::Network (*make)(), const Dims& sample, int64_t samples,
+                  bool against_reference = false) {
   return {"engine." + name, [=](const BenchContext& context) {
             const network::Network network = make();
             network::Engine engine(network, {.samples = {sample}});
@@ -181,6 +254,9 @@ BenchCase forward(const std::string& name, network::Network (*make)(), const Dim
             result.set("share_of_peak", gflops / context.peak(threads()));
             result.set("mflop_per_sample", 1e-6 * engine.flops());
             result.set("piece", engine.piece());
+            if (against_reference)
+              result.set("times_the_reference", reference_seconds(network, sample, picture, context.seconds) *
+                                                    static_cast<double>(samples) / seconds);
             return result;
           }};
 }
@@ -188,8 +264,12 @@ BenchCase forward(const std::string& name, network::Network (*make)(), const Dim
 }  // namespace
 
 std::vector<BenchCase> bench_engine() {
-  return {forward("mlp", mlp, {784}, 4800), forward("cifar_cnn", cifar_cnn, {3, 32, 32}, 256),
-          forward("resnet20", resnet20, {3, 32, 32}, 256), forward("resnet50", resnet50, {3, 224, 224}, 4)};
+  return {forward("mlp", mlp, {784}, 4800),
+          forward("cifar_cnn", cifar_cnn, {3, 32, 32}, 256),
+          forward("resnet20", resnet20, {3, 32, 32}, 256),
+          forward("resnet50", resnet50, {3, 224, 224}, 4),
+          forward("transformer", transformer, {128, 128}, 32, true),
+          forward("lstm", lstm, {64, 32}, 128, true)};
 }
 
 }  // namespace dws::tools

@@ -3,8 +3,9 @@
 // norms of the last axis serve pictures too and no gradient needs a transposed copy of the columns.
 //
 // Both gather the numbers under the kernel into columns, block by block, and multiply (kernels/matmul.h); a block
-// stays in the second-level cache. T is float (run-time dispatch) or double (the scalar twin, kernels/ref/conv.h).
-// Not here: three dimensions, transposed convolution, Winograd.
+// stays in the second-level cache. With channels first the columns are gathered from padded planes a panel at a time, while it
+// is multiplied, and lie nowhere as a whole (kernels/conv_product.h), unless factors are rounded (kernels/bf16.h). T is float (run-time dispatch) or double (the scalar twin, kernels/ref/conv.h).
+// kernels/conv_transpose.h goes the other way. Not here: three dimensions, Winograd.
 #pragma once
 
 #include <cstdint>

@@ -35,6 +35,7 @@ struct Product {
   // What the caller reads next, from far memory: fetched one line of each a step while the product runs.
   const float* next = nullptr;
   const float* next_end = nullptr;
+  const float* start = nullptr;  // where every number of row m of c starts, in place of zero
 };
 
 // How the rows of a tile start: at zero, at row[m / period], or at that plus col[m % period].
@@ -48,7 +49,7 @@ DWS_INLINE void start_tile(const Product& p, int64_t m, int part, Vec (&acc)[MR]
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 2
-    for (int j = 0; j < NV; ++j) acc[i][j] = zero();
+    for (int j = 0; j < NV; ++j) acc[i][j] = p.start ? broadcast(p.start[m + i]) : zero();
   if (!p.row) return;
   int64_t r = p.period == 1 ? m : m / p.period, q = m - r * p.period;
   const float *row = p.row + r * p.row_ld, *col = p.col ? p.col + q * p.col_ld : nullptr;
@@ -160,9 +161,10 @@ static void panel(Product p, int64_t rows, int64_t K, int64_t m, int part, bool 
   last_rows<kTileRows - 1, NV, Turned>(p, end - m, K, m, part, accumulate);
 }
 
-// Panels are copied side by side where rows of b lie far apart (they would fall on the same cache sets) and
-// enough rows of c share the copy, or where b ends inside a vector.
-static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool accumulate) noexcept {
+// `source` sets b of a panel, rows [k, k + depth) at columns [n, n + width): where it lies, or in `packed`.
+template <class Source>
+static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool accumulate,
+                     const Source& source) noexcept {
   alignas(64) float packed[kBlockK * kPanel];
   const int64_t deepest = K < kBlockK ? (K > 0 ? K : 1) : kBlockK;
   const int64_t fit = kBlockA / deepest / kTileRows * kTileRows;
@@ -177,21 +179,11 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
         const int part = width - (vectors - 1) * kLanes;
         Product p = whole;
         p.a += p.turned ? m + k * p.a_ld : m * p.a_ld + k;
-        p.b += k * p.ldb + n;
         p.c += m * p.ldc + n;
-        if (k > 0) p.row = nullptr;
+        if (k > 0) p.row = p.start = nullptr;
         if (p.row) p.row += n;
         if (p.col) p.col += n;
-        if (part < kLanes || (p.ldb > 2 * kPanel && rows > 2 * kTileRows)) {
-          float* to = packed;
-          for (int64_t i = 0; i < depth; ++i, to += kPanel) {
-            const float* from = p.b + i * p.ldb;
-            if (vectors == 2) store(to, load(from));
-            store(to + (vectors - 1) * kLanes, load_part(from + (vectors - 1) * kLanes, part));
-          }
-          p.b = packed;
-          p.ldb = kPanel;
-        }
+        source(p, k, n, depth, width, rows, packed);
         const bool add = accumulate || k > 0;
         const auto run = vectors == 2 ? p.turned ? panel<2, true> : panel<2, false>
                          : p.turned ? panel<1, true>
@@ -201,6 +193,25 @@ static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool
       k += kBlockK;
     } while (k < K);
   }
+}
+// b in memory. Panels are copied side by side where rows of b lie far apart (they would fall on the same cache sets) and
+// enough rows of c share the copy, or where b ends inside a vector.
+static void multiply(int64_t M, int64_t N, int64_t K, const Product& whole, bool accumulate) noexcept {
+  const auto stored = [](Product& p, int64_t k, int64_t n, int64_t depth, int width, int64_t rows,
+                         float* packed) DWS_INLINED {
+    const int vectors = width > kLanes ? 2 : 1, part = width - (vectors - 1) * kLanes;
+    p.b += k * p.ldb + n;
+    if (part == kLanes && (p.ldb <= 2 * kPanel || rows <= 2 * kTileRows)) return;
+    float* to = packed;
+    for (int64_t i = 0; i < depth; ++i, to += kPanel) {
+      const float* from = p.b + i * p.ldb;
+      if (vectors == 2) store(to, load(from));
+      store(to + (vectors - 1) * kLanes, load_part(from + (vectors - 1) * kLanes, part));
+    }
+    p.b = packed;
+    p.ldb = kPanel;
+  };
+  multiply(M, N, K, whole, accumulate, stored);
 }
 
 DWS_INLINE Product product_of(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t ldb,

@@ -6,6 +6,7 @@
 #include "kernels/assignment_body.h"
 #include "kernels/bf16_kernels_body.h"
 #include "kernels/conv_body.h"
+#include "kernels/conv_product_body.h"
 #include "kernels/dropout_body.h"
 #include "kernels/elementwise_body.h"
 #include "kernels/fused_matrix_body.h"
@@ -40,6 +41,8 @@ static constexpr Table kTable = {
     .matrix_update_sums = matrix_update_sums,
     .transpose = transpose,
     .columns_nchw = columns_nchw,
+    .conv_product = conv_product,
+    .pad_planes = pad_planes,
     .columns_nhwc = columns_nhwc,
     .add_columns_nhwc = add_columns_nhwc,
     .max_pool2d = max_pool2d,

@@ -7,6 +7,7 @@
 
 #include "kernels/bf16.h"
 #include "kernels/conv.h"
+#include "kernels/conv_product.h"
 #include "kernels/fused_matrix.h"
 #include "kernels/optimizer.h"
 #include "kernels/pool.h"
@@ -39,9 +40,11 @@ struct Table {
   void (*matrix_update_sums)(int64_t R, int64_t C, int64_t G, const float* dy, float* drow, bool add_row,
                              float* dcol, bool add_col) noexcept;
   void (*transpose)(int64_t rows, int64_t cols, const float* in, float* out) noexcept;
-  // conv.h: the columns of its products
+  // conv.h: the columns of its products, and a product without them
   void (*columns_nchw)(const Conv2d& c, int64_t channels, const float* x, int64_t row, int64_t rows,
                        float* cols, int64_t ld) noexcept;
+  void (*conv_product)(const ConvProduct& p) noexcept;
+  void (*pad_planes)(const PaddedPlanes& p, const float* x, float* to) noexcept;
   void (*columns_nhwc)(const Conv2d& c, const float* x, int64_t first, int64_t count, float* cols) noexcept;
   void (*add_columns_nhwc)(const Conv2d& c, const float* cols, int64_t first, int64_t count,
                            float* x) noexcept;

@@ -22,7 +22,8 @@ Planner find_planner(std::string_view domain, std::string_view op) {
     Table t;
     for (const auto& family :
          {elementwise_planners(), broadcast_planners(), product_planners(), convolution_planners(),
-          norm_planners(), reduction_planners(), movement_planners()})
+          norm_planners(), reduction_planners(), movement_planners(), attention_planners(), rotary_planners(),
+          recurrent_planners(), resize_planners()})
       for (const PlannerRow& row : family) t.emplace(std::pair{row.domain, row.op}, row.plan);
     return t;
   }();

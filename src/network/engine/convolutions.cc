@@ -1,11 +1,14 @@
-// Convolution and pooling of one and two dimensions.
+// Convolution, its transpose and pooling of one and two dimensions.
 #include <algorithm>
 
 #include "core/buffer.h"
 #include "kernels/conv.h"
+#include "kernels/conv_transpose.h"
 #include "kernels/elementwise.h"
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
+#include "kernels/sincos.h"
+#include "kernels/special.h"
 #include "network/context.h"
 #include "network/engine/fold.h"
 #include "network/engine/plan.h"
@@ -26,14 +29,42 @@ Windows windows_of(Builder& b, const Node& node, std::vector<int64_t> kernel, bo
   return windows(context, b.shape(node.inputs[0]).dims, std::move(kernel), ceil_mode);
 }
 
+// What FusedConv does with a convolution: a second term and an activation.
+struct Behind {
+  int added = kNone;
+  std::string activation;
+  float a = 0, b = 0;
+
+  explicit Behind(const Node& node)
+      : added(node.op == "FusedConv" ? input_of(node, 3) : kNone),
+        activation(node.op == "FusedConv" ? node.attr_string("activation", "") : "") {
+    const OnnxAttribute* given = node.find("activation_params", OnnxAttribute::Kind::floats);
+    const auto parameter = [&](size_t i, double otherwise) {
+      return static_cast<float>(given && i < given->floats.size() ? given->floats[i] : otherwise);
+    };
+    a = parameter(0, activation == "LeakyRelu" ? 0.01 : activation == "HardSigmoid" ? 0.2 : 0);
+    b = parameter(1, 0.5);
+  }
+  bool nothing() const { return added == kNone && activation.empty(); }
+  void apply(const Frame& f, int64_t n, float* y) const {
+    if (added != kNone) kernels::add(n, y, f.in(added), y);
+    if (activation == "Relu") kernels::relu(n, y, y);
+    if (activation == "Tanh") kernels::tanh(n, y, y);
+    if (activation == "Sigmoid") kernels::sigmoid(n, 1.0f, y, y);
+    if (activation == "LeakyRelu")
+      for (int64_t i = 0; i < n; ++i) y[i] = y[i] < 0 ? a * y[i] : y[i];
+    if (activation == "HardSigmoid")
+      for (int64_t i = 0; i < n; ++i) y[i] = std::clamp(a * y[i] + b, 0.0f, 1.0f);
+    if (activation == "Clip")
+      for (int64_t i = 0; i < n; ++i) y[i] = std::min(std::max(y[i], a), b);
+  }
+};
+
 bool convolution(Builder& b, const Node& node) {
   const int x = node.inputs.at(0), w = node.inputs.at(1), bias = input_of(node, 2), y = node.outputs.at(0);
   const std::vector<int64_t>&dims = b.shape(x).dims, &kernel = b.shape(w).dims;
-  if (!b.real(x) || dims.size() < 3 || dims.size() > 4 || !b.fixed(w) || input_of(node, 3) != kNone)
-    return false;
+  if (!b.real(x) || dims.size() < 3 || dims.size() > 4 || !b.fixed(w)) return false;
   if (bias != kNone && !b.fixed(bias)) return false;
-  const std::string activation = node.attr_string("activation", "");
-  if (!activation.empty() && activation != "Relu") return false;
   const Windows win = windows_of(b, node, {kernel.begin() + 2, kernel.end()}, false);
   const auto last = [](const std::vector<int64_t>& list) { return list.back(); };
   const auto first = [](const std::vector<int64_t>& list, int64_t otherwise) {
@@ -55,7 +86,8 @@ bool convolution(Builder& b, const Node& node) {
                           .dilation_w = last(win.dilations),
                           .groups = node.attr_int("group", 1)};
   if (c.groups < 1 || c.channels % c.groups || c.filters % c.groups || c.places() < 1) return false;
-  Tail tail = activation.empty() ? tail_of(b, y, 1, bias == kNone) : Tail{.out = y, .relu = true};
+  const Behind behind(node);
+  const Tail tail = behind.nothing() ? tail_of(b, y, 1, bias == kNone) : Tail{.out = y};
   const int added = bias != kNone ? bias : tail.bias;
   const bool with_bias = added != kNone || tail.norm,
              one_bias = added != kNone && b.size(added) == 1 && c.filters != 1;
@@ -79,13 +111,76 @@ bool convolution(Builder& b, const Node& node) {
   std::vector<int> reads = {x};
   if (!tail.norm) reads.push_back(w);
   if (folded != kNone) reads.push_back(folded);
+  if (behind.added != kNone) reads.push_back(behind.added);
   b.step({.reads = reads,
           .writes = {tail.out},
           .scratch = kernels::conv2d_nchw_scratch(c, images),
           .work = [=, out = tail.out, norm = tail.norm != nullptr, relu = tail.relu](const Frame& f) {
             kernels::conv2d_nchw(c, images, f.in(x), norm ? f.in(folded) : f.in(w),
                                  with_bias ? f.in(folded) + weights : nullptr, f.out(out), f.scratch);
-            if (relu) kernels::relu(images * c.filters * c.places(), f.out(out), f.out(out));
+            const int64_t n = images * c.filters * c.places();
+            if (relu) kernels::relu(n, f.out(out), f.out(out));
+            if (!behind.nothing()) behind.apply(f, n, f.out(out));
+          }});
+  return true;
+}
+
+bool transposed(Builder& b, const Node& node) {
+  const int x = node.inputs.at(0), w = node.inputs.at(1), bias = input_of(node, 2), y = node.outputs.at(0);
+  const std::vector<int64_t>&dims = b.shape(x).dims, &kernel = b.shape(w).dims, &out = b.shape(y).dims;
+  if (dims.size() > 4 || !b.fixed(w) || (bias != kNone && !b.fixed(bias)) || b.size(x) == 0) return false;
+  std::vector<ArrayPtr> inputs;
+  for (const int input : node.inputs) inputs.push_back(input == kNone ? nullptr : b.shape_ptr(input));
+  const Context context(node, std::move(inputs), true, [&] { return node.where(b.network().values); }, {});
+  const Windows win = transposed_windows(context, dims, {kernel.begin() + 2, kernel.end()});
+  kernels::Conv2d c{.channels = out[1], .filters = dims[1], .groups = node.attr_int("group", 1)};
+  for (size_t a = 0; a < win.in.size(); ++a) {
+    const bool across = a + 1 == win.in.size();
+    // What the output has behind the last window, or lacks of it.
+    const int64_t behind = (win.out[a] - 1) * win.strides[a] + (win.kernel[a] - 1) * win.dilations[a] + 1 -
+                           win.in[a] - win.before[a];
+    (across ? c.width : c.height) = win.in[a];
+    (across ? c.kernel_w : c.kernel_h) = win.kernel[a];
+    (across ? c.stride_w : c.stride_h) = win.strides[a];
+    (across ? c.dilation_w : c.dilation_h) = win.dilations[a];
+    (across ? c.pad_left : c.pad_top) = win.before[a];
+    (across ? c.pad_right : c.pad_bottom) = behind;
+  }
+  const Tail tail = tail_of(b, y, 1, bias == kNone);
+  const int added = bias != kNone ? bias : tail.bias;
+  const bool with_bias = added != kNone || tail.norm,
+             one_bias = added != kNone && b.size(added) == 1 && c.channels != 1;
+  std::vector<int> from = tail.fixed;
+  if (added != kNone) from.push_back(added);
+  if (tail.norm) from.push_back(w);
+  const int64_t weights = tail.norm ? c.filters * c.depth() : 0;
+  int folded = kNone;
+  if (with_bias)
+    folded = b.derive(weights + c.channels, from, [=, norm = tail.norm](const Frame& f, float* to) {
+      Buffer<float> factor(static_cast<size_t>(c.channels));
+      fold_norm(f, norm, c.channels, added == kNone ? nullptr : f.in(added), one_bias, factor.data(),
+                to + weights);
+      if (!norm) return;
+      const int64_t taps = c.kernel_h * c.kernel_w, each = c.channels / c.groups;
+      for (int64_t i = 0; i < c.filters; ++i)
+        for (int64_t o = 0; o < each; ++o) {
+          const int64_t at = (i * each + o) * taps, group = i / (c.filters / c.groups);
+          kernels::scale(taps, factor[static_cast<size_t>(group * each + o)], f.in(w) + at, to + at, false);
+        }
+    });
+  const int64_t images = dims[0];
+  b.add_flops(2.0 * static_cast<double>(images * c.filters) * static_cast<double>(c.depth() * c.places()));
+  std::vector<int> reads = {x};
+  if (!tail.norm) reads.push_back(w);
+  if (folded != kNone) reads.push_back(folded);
+  b.step({.reads = reads,
+          .writes = {tail.out},
+          .scratch = kernels::conv2d_transpose_nchw_scratch(c),
+          .work = [=, out = tail.out, norm = tail.norm != nullptr, relu = tail.relu](const Frame& f) {
+            kernels::conv2d_transpose_nchw(c, images, f.in(x), norm ? f.in(folded) : f.in(w),
+                                           with_bias ? f.in(folded) + weights : nullptr, f.out(out),
+                                           f.scratch);
+            if (relu) kernels::relu(images * c.channels * c.height * c.width, f.out(out), f.out(out));
           }});
   return true;
 }
@@ -141,6 +236,7 @@ std::vector<PlannerRow> convolution_planners() {
   return {
       {"Conv", convolution},
       {"FusedConv", convolution, "com.microsoft"},
+      {"ConvTranspose", transposed},
       {"MaxPool", [](Builder& b, const Node& node) { return pool(b, node, true); }},
       {"AveragePool", [](Builder& b, const Node& node) { return pool(b, node, false); }},
       {"GlobalAveragePool",

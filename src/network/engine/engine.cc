@@ -232,8 +232,9 @@ void Engine::Plan::run_piece(int64_t first, int64_t count, const Fill& fill, con
   for (size_t i = 0; i < network.graph.inputs.size(); ++i) {
     float* to = at(network.graph.inputs[i]);
     fill(static_cast<int>(i), first, count, to);
-    const int64_t size = inputs[i]->size();
-    std::fill(to + size / piece * count, to + size, 0.0f);  // what is missing of the last piece
+    // What is missing of the last piece is its first sample: lengths and positions that an operator takes are within bounds.
+    const int64_t size = inputs[i]->size() / piece;
+    for (int64_t k = count; k < piece; ++k) std::copy_n(to, size, to + k * size);
   }
   if (observer)
     for (const int v : given) show(*observer, v, at(v), first, count, lane);

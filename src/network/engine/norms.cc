@@ -149,6 +149,36 @@ bool group_norm(Builder& b, const Node& node, bool instance) {
   return true;
 }
 
+// Over neighbouring channels: x / (bias + alpha / size squares)^beta.
+bool local_response(Builder& b, const Node& node) {
+  const int x = node.inputs.at(0), y = node.outputs.at(0);
+  const std::vector<int64_t>& dims = b.shape(x).dims;
+  const int64_t channels = dims[1], inner = product_of(dims, 2), size = node.attr_int("size", 1);
+  const auto factor = static_cast<float>(node.attr_float("alpha", 1e-4) / static_cast<double>(size)),
+             beta = static_cast<float>(node.attr_float("beta", 0.75)),
+             bias = static_cast<float>(node.attr_float("bias", 1));
+  b.step({.reads = {x},
+          .writes = {y},
+          .scratch = channels * inner,
+          .work = [=, images = dims[0]](const Frame& f) {
+            const float* in = f.in(x);
+            float *out = f.out(y), *squares = f.scratch;
+            for (int64_t n = 0; n < images; ++n, in += channels * inner, out += channels * inner) {
+              for (int64_t i = 0; i < channels * inner; ++i) squares[i] = in[i] * in[i];
+              for (int64_t c = 0; c < channels; ++c) {
+                float* sum = out + c * inner;
+                std::fill_n(sum, inner, 0.0f);
+                const int64_t first = std::max<int64_t>(0, c - (size - 1) / 2),
+                              last = std::min(channels - 1, c + size / 2);
+                for (int64_t k = first; k <= last; ++k) kernels::add(inner, sum, squares + k * inner, sum);
+                for (int64_t i = 0; i < inner; ++i)
+                  sum[i] = in[c * inner + i] / std::pow(bias + factor * sum[i], beta);
+              }
+            }
+          }});
+  return true;
+}
+
 }  // namespace
 
 std::vector<PlannerRow> norm_planners() {
@@ -165,6 +195,7 @@ std::vector<PlannerRow> norm_planners() {
        [](Builder& b, const Node& node) { return skip_norm(b, node, false); }, "com.microsoft"},
       {"InstanceNormalization", [](Builder& b, const Node& node) { return group_norm(b, node, true); }},
       {"GroupNormalization", [](Builder& b, const Node& node) { return group_norm(b, node, false); }},
+      {"LRN", local_response},
   };
 }
 

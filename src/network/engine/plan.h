@@ -112,6 +112,10 @@ std::vector<PlannerRow> convolution_planners();
 std::vector<PlannerRow> norm_planners();
 std::vector<PlannerRow> reduction_planners();
 std::vector<PlannerRow> movement_planners();
+std::vector<PlannerRow> attention_planners();
+std::vector<PlannerRow> rotary_planners();
+std::vector<PlannerRow> recurrent_planners();
+std::vector<PlannerRow> resize_planners();
 // nullptr: none.
 Planner find_planner(std::string_view domain, std::string_view op);
 

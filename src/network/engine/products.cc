@@ -1,7 +1,6 @@
-// Gemm, MatMul, FusedMatMul; bias, BatchNorm and ReLU behind them are done with them.
+// Gemm, MatMul, FusedMatMul, MatMulNBits; bias, BatchNorm and ReLU behind them are done with them.
 #include <algorithm>
-#include <cmath>
-#include <optional>
+#include <functional>
 
 #include "core/buffer.h"
 #include "kernels/elementwise.h"
@@ -15,15 +14,24 @@ namespace {
 
 constexpr int64_t kOne = 1;
 
-// y (M, N) = alpha x (M, K) w + beta bias, w fixed: (K, N) or, `turned`, (N, K); bias, or kNone, of N numbers or one.
-void linear(Builder& b, int y, int x, int w, bool turned, double alpha, int bias, double beta, int64_t M,
+// The weight of a product, (K, N): a fixed value as it is, or made of some.
+struct Weight {
+  int stored = kNone;
+  std::vector<int> from{};
+  std::function<void(const Frame&, float* to)> make{};
+};
+
+// y (M, N) = alpha x (M, K) w + beta bias; bias, or kNone, of N numbers or one.
+void linear(Builder& b, int y, int x, const Weight& w, double alpha, int bias, double beta, int64_t M,
             int64_t N, int64_t K) {
   const size_t rank = b.shape(y).dims.size();
   const Tail tail = tail_of(b, y, rank - 1, bias == kNone);
   const int added = bias != kNone ? bias : tail.bias;
-  const bool with_bias = added != kNone || tail.norm, as_stored = !turned && alpha == 1 && !tail.norm;
+  const bool with_bias = added != kNone || tail.norm,
+             as_stored = w.stored != kNone && alpha == 1 && !tail.norm;
   std::vector<int> from = tail.fixed;
-  from.push_back(w);
+  from.insert(from.end(), w.from.begin(), w.from.end());
+  if (w.stored != kNone) from.push_back(w.stored);
   if (added != kNone) from.push_back(added);
   const bool one_bias = added != kNone && b.size(added) == 1 && N != 1;
   const auto scale = static_cast<float>(alpha), bias_scale = static_cast<float>(bias != kNone ? beta : 1);
@@ -39,29 +47,36 @@ void linear(Builder& b, int y, int x, int w, bool turned, double alpha, int bias
       fold_norm(f, norm, N, added == kNone ? nullptr : own.data(), one_bias, factor.data(),
                 with_bias ? to + weights : nullptr);
       if (as_stored) return;
-      if (turned)
-        kernels::transpose(N, K, f.in(w), to);
+      if (w.make)
+        w.make(f, to);
       else
-        std::copy_n(f.in(w), K * N, to);
+        std::copy_n(f.in(w.stored), K * N, to);
       if (scale == 1 && !norm) return;
       for (int64_t k = 0; k < K; ++k)
         for (int64_t n = 0; n < N; ++n) to[k * N + n] *= scale * factor[static_cast<size_t>(n)];
     });
   std::vector<int> reads = {x};
-  if (as_stored) reads.push_back(w);
+  if (as_stored) reads.push_back(w.stored);
   if (folded != kNone) reads.push_back(folded);
   b.add_flops(2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K));
-  b.step(
-      {.reads = reads, .writes = {tail.out}, .work = [=, out = tail.out, relu = tail.relu](const Frame& f) {
-         const float* table = as_stored ? f.in(w) : f.in(folded);
-         float* to = f.out(out);
-         if (with_bias)
-           kernels::matmul_onto_rows(M, N, K, f.in(x), table, N, to, N, f.in(folded) + weights, int64_t{0},
-                                     std::max(M, kOne));
-         else
-           kernels::matmul(M, N, K, f.in(x), K, kOne, table, N, to, N, false);
-         if (relu) kernels::relu(M * N, to, to);
-       }});
+  b.step({.reads = reads,
+          .writes = {tail.out},
+          .work = [=, stored = w.stored, out = tail.out, relu = tail.relu](const Frame& f) {
+            const float* table = as_stored ? f.in(stored) : f.in(folded);
+            float* to = f.out(out);
+            if (with_bias)
+              kernels::matmul_onto_rows(M, N, K, f.in(x), table, N, to, N, f.in(folded) + weights, int64_t{0},
+                                        std::max(M, kOne));
+            else
+              kernels::matmul(M, N, K, f.in(x), K, kOne, table, N, to, N, false);
+            if (relu) kernels::relu(M * N, to, to);
+          }});
+}
+
+// A fixed value (K, N), or `turned` (N, K).
+Weight weight(int w, bool turned, int64_t K, int64_t N) {
+  if (!turned) return {.stored = w};
+  return {.from = {w}, .make = [=](const Frame& f, float* to) { kernels::transpose(N, K, f.in(w), to); }};
 }
 
 // numpy's rule: a vector is a row on the left and a column on the right, leading axes are stretched.
@@ -74,7 +89,7 @@ bool product(Builder& b, const Node& node, bool turn_a, bool turn_b, double alph
   if (turn_b) std::swap(dc[dc.size() - 1], dc[dc.size() - 2]);
   const int64_t m = da[da.size() - 2], k = da.back(), n = dc.back();
   if (b.fixed(c) && !turn_a && b.size(c) == k * n && b.size(y) > 0) {
-    linear(b, y, a, c, turn_b, alpha, kNone, 1, b.size(y) / n, n, k);
+    linear(b, y, a, weight(c, turn_b, k, n), alpha, kNone, 1, b.size(y) / n, n, k);
     return true;
   }
   const std::vector<int64_t> batch_a(da.begin(), da.end() - 2), batch_c(dc.begin(), dc.end() - 2);
@@ -117,7 +132,8 @@ bool gemm(Builder& b, const Node& node) {
     const bool row = b.size(bias) == 1 || (b.size(bias) == dims[1] && !own.empty() && own.back() == dims[1]);
     if (!b.fixed(bias) || !row) return false;
   }
-  linear(b, y, a, c, turn_b, alpha, bias, beta, dims[0], dims[1], b.shape(a).dims[1]);
+  const int64_t K = b.shape(a).dims[1];
+  linear(b, y, a, weight(c, turn_b, K, dims[1]), alpha, bias, beta, dims[0], dims[1], K);
   return true;
 }
 bool fused(Builder& b, const Node& node) {
@@ -126,12 +142,46 @@ bool fused(Builder& b, const Node& node) {
                  node.attr_float("alpha", 1));
 }
 
+// A weight of few bits in blocks along K (com.microsoft): multiplied as the floats that it stands for.
+bool few_bits(Builder& b, const Node& node) {
+  const int x = node.inputs.at(0), w = node.inputs.at(1), scales = node.inputs.at(2),
+            zeros = input_of(node, 3), bias = input_of(node, 5), y = node.outputs.at(0);
+  for (const int v : {w, scales, zeros, bias})
+    if (v != kNone && !b.fixed(v)) return false;
+  const int64_t K = node.attr_int("K", 0), N = node.attr_int("N", 0), bits = node.attr_int("bits", 4),
+                block = node.attr_int("block_size", 0);
+  const int64_t blocks = (K + block - 1) / block, bytes = block * bits / 8, row = (blocks * bits + 7) / 8;
+  const bool real_zeros = zeros != kNone && b.real(zeros);
+  // The i-th number from the low bits of the bytes, which flow as floats.
+  const auto number = [=](const float* packed, int64_t i) {
+    const int64_t each = 8 / bits;
+    return static_cast<float>(static_cast<unsigned>(packed[i / each]) >> (bits * (i % each)) &
+                              ((1u << bits) - 1));
+  };
+  Weight made{.from = {w, scales}, .make = [=](const Frame& f, float* to) {
+                for (int64_t n = 0; n < N; ++n)
+                  for (int64_t at = 0; at < blocks; ++at) {
+                    const int64_t own = n * blocks + at, first = at * block, end = std::min(K, first + block);
+                    const float zero = zeros == kNone ? static_cast<float>(1 << (bits - 1))
+                                       : real_zeros   ? f.in(zeros)[own]
+                                                      : number(f.in(zeros) + n * row, at);
+                    const float *packed = f.in(w) + own * bytes, scale = f.in(scales)[own];
+                    for (int64_t k = first; k < end; ++k)
+                      to[k * N + n] = scale * (number(packed, k - first) - zero);
+                  }
+              }};
+  if (zeros != kNone) made.from.push_back(zeros);
+  linear(b, y, x, made, 1, bias, 1, b.size(x) / K, N, K);
+  return true;
+}
+
 }  // namespace
 
 std::vector<PlannerRow> product_planners() {
   return {{"MatMul", [](Builder& b, const Node& node) { return product(b, node, false, false, 1); }},
           {"Gemm", gemm},
-          {"FusedMatMul", fused, "com.microsoft"}};
+          {"FusedMatMul", fused, "com.microsoft"},
+          {"MatMulNBits", few_bits, "com.microsoft"}};
 }
 
 }  // namespace dws::network::engine

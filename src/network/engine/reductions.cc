@@ -129,6 +129,32 @@ bool softmax(Builder& b, const Node& node, bool logarithm) {
   return true;
 }
 
+// The place of the largest or smallest number along an axis; of equals the first, or the last.
+bool place(Builder& b, const Node& node, bool largest) {
+  const int x = node.inputs.at(0), y = node.outputs.at(0);
+  const std::vector<int64_t>& dims = b.shape(x).dims;
+  const auto rank = static_cast<int64_t>(dims.size());
+  int64_t axis = node.attr_int("axis", 0);
+  if (axis < 0) axis += rank;
+  Around s;
+  for (int64_t a = 0; a < rank; ++a)
+    (a < axis ? s.outer : a == axis ? s.n : s.inner) *= dims[static_cast<size_t>(a)];
+  const bool last = node.attr_int("select_last_index", 0) != 0;
+  b.step({.reads = {x}, .writes = {y}, .work = [=](const Frame& f) {
+            for (int64_t o = 0; o < s.outer; ++o)
+              for (int64_t i = 0; i < s.inner; ++i) {
+                const float* from = f.in(x) + o * s.n * s.inner + i;
+                int64_t best = 0;
+                for (int64_t k = 1; k < s.n; ++k) {
+                  const float now = from[k * s.inner], so_far = from[best * s.inner];
+                  if ((largest ? now > so_far : now < so_far) || (last && now == so_far)) best = k;
+                }
+                f.out(y)[o * s.inner + i] = static_cast<float>(best);
+              }
+          }});
+  return true;
+}
+
 double same(double v) {
   return v;
 }
@@ -153,6 +179,8 @@ std::vector<PlannerRow> reduction_planners() {
       {"ReduceSumSquare", by_sum<square, same>},
       {"ReduceLogSum", by_sum<same, logarithm>},
       {"ReduceLogSumExp", by_sum<power, logarithm>},
+      {"ArgMax", [](Builder& b, const Node& node) { return place(b, node, true); }},
+      {"ArgMin", [](Builder& b, const Node& node) { return place(b, node, false); }},
       {"Softmax", [](Builder& b, const Node& node) { return softmax(b, node, false); }},
       {"LogSoftmax", [](Builder& b, const Node& node) { return softmax(b, node, true); }},
   };

@@ -4,21 +4,14 @@
 
 #include "core/text.h"
 #include "network/ops/families.h"
+#include "network/ops/resize.h"
 
 namespace dws::network {
 namespace {
 
-struct Tap {
-  int64_t from;
-  double weight;
-};
-using Taps = std::vector<Tap>;  // of one output place
-
-struct Settings {
-  std::string mode, coordinates, nearest;
-  double cubic = -0.75, outside_value = 0;
-  bool exclude_outside = false;
-};
+using Settings = Resampling::Settings;
+using Tap = Resampling::Tap;
+using Taps = Resampling::Taps;
 
 // Where output place i of `to` lies among the `from` input places.
 double coordinate(const Settings& s, int64_t i, int64_t from, int64_t to, double scale, double roi_start,
@@ -90,8 +83,8 @@ std::vector<double> stretch(const std::vector<double>& x, int64_t outer, int64_t
 }
 
 // The scale of each axis, or the size each shall have (scales then follow).
-void resample(Context& c, std::vector<double> scales, const std::vector<int64_t>& sizes,
-              const std::vector<double>& roi, const Settings& s) {
+Resampling resampling(const Context& c, const std::vector<double>& scales, const std::vector<int64_t>& sizes,
+                      std::vector<double> roi, Settings s) {
   const Array& x = c.in(0);
   const size_t rank = x.dims.size();
   std::vector<int64_t> axes = c.node().attr_ints("axes").value_or(std::vector<int64_t>{});
@@ -103,50 +96,75 @@ void resample(Context& c, std::vector<double> scales, const std::vector<int64_t>
   c.require(scales.empty() ? sizes.size() == axes.size() : scales.size() == axes.size(),
             "scales or sizes: one an axis");
   c.require(s.mode == "nearest" || s.mode == "linear" || s.mode == "cubic", "mode: no such");
-  std::vector<int64_t> dims = x.dims;
-  std::vector<double> scale_of(rank, 1);
+  Resampling r{.settings = std::move(s),
+               .from = x.dims,
+               .to = x.dims,
+               .scales = std::vector<double>(rank, 1),
+               .roi = std::move(roi)};
   for (size_t i = 0; i < axes.size(); ++i) {
     const auto a = static_cast<size_t>(c.axis(axes[i], x.rank()));
     if (scales.empty()) {
       c.require(sizes[i] >= 0 && sizes[i] < (int64_t{1} << 40), "a size out of range");
-      dims[a] = sizes[i];
-      scale_of[a] = x.dims[a] > 0 ? static_cast<double>(sizes[i]) / static_cast<double>(x.dims[a]) : 1;
+      r.to[a] = sizes[i];
+      r.scales[a] = x.dims[a] > 0 ? static_cast<double>(sizes[i]) / static_cast<double>(x.dims[a]) : 1;
     } else {
       const double size = std::floor(static_cast<double>(x.dims[a]) * scales[i]);
       c.require(scales[i] > 0 && size < 1e12, "a scale out of range");
-      dims[a] = static_cast<int64_t>(size);
-      scale_of[a] = scales[i];
+      r.to[a] = static_cast<int64_t>(size);
+      r.scales[a] = scales[i];
     }
-    c.require(dims[a] == 0 || x.dims[a] > 0, "nothing to resize");
+    c.require(r.to[a] == 0 || x.dims[a] > 0, "nothing to resize");
   }
-  Array& y = c.make(0, x.type, dims);
+  return r;
+}
+
+void resample(Context& c) {
+  const Array& x = c.in(0);
+  const Resampling r = resampling(c);
+  Array& y = c.make(0, x.type, r.to);
   if (!c.computing()) return;
   std::vector<double> numbers = x.real() ? x.reals : std::vector<double>(x.ints.begin(), x.ints.end());
-  std::vector<int64_t> now = x.dims;
-  for (size_t a = 0; a < rank; ++a) {
-    const bool cropped = s.coordinates == "tf_crop_and_resize";
-    if (dims[a] == x.dims[a] && scale_of[a] == 1 && !cropped) continue;
-    const double begin = cropped && roi.size() == 2 * rank ? roi[a] : 0,
-                 end = cropped && roi.size() == 2 * rank ? roi[rank + a] : 1;
-    std::vector<Taps> lines;
-    for (int64_t i = 0; i < dims[a]; ++i) {
-      const double at = coordinate(s, i, x.dims[a], dims[a], scale_of[a], begin, end);
-      const bool out = cropped && (at < 0 || at > static_cast<double>(x.dims[a] - 1));
-      lines.push_back(out ? Taps{} : taps(s, at, x.dims[a]));
-    }
-    int64_t outer = 1, inner = 1;
-    for (size_t k = 0; k < rank; ++k) (k < a ? outer : inner) *= k == a ? 1 : now[k];
-    numbers = stretch(numbers, outer, now[a], inner, lines, s.outside_value);
-    now[a] = dims[a];
-  }
+  for (const Resampling::Axis& axis : r.axes())
+    numbers = stretch(numbers, axis.outer, axis.n, axis.inner, axis.lines, r.settings.outside_value);
   if (y.real())
     y.reals = std::move(numbers);
   else
     for (size_t i = 0; i < y.ints.size(); ++i) y.ints[i] = wrap_to(y.type, static_cast<int64_t>(numbers[i]));
 }
 
-void resize(Context& c) {
+constexpr OperatorRow kRows[] = {{"Resize", resample}, {"Upsample", resample}};
+
+}  // namespace
+
+std::vector<Resampling::Axis> Resampling::axes() const {
+  const size_t rank = from.size();
+  const bool cropped = settings.coordinates == "tf_crop_and_resize";
+  std::vector<Axis> found;
+  for (size_t a = 0; a < rank; ++a) {
+    if (to[a] == from[a] && scales[a] == 1 && !cropped) continue;
+    const double begin = cropped && roi.size() == 2 * rank ? roi[a] : 0,
+                 end = cropped && roi.size() == 2 * rank ? roi[rank + a] : 1;
+    Axis axis{.n = from[a]};
+    for (int64_t i = 0; i < to[a]; ++i) {
+      const double at = coordinate(settings, i, from[a], to[a], scales[a], begin, end);
+      const bool out = cropped && (at < 0 || at > static_cast<double>(from[a] - 1));
+      axis.lines.push_back(out ? Taps{} : taps(settings, at, from[a]));
+    }
+    for (size_t k = 0; k < rank; ++k)
+      if (k != a) (k < a ? axis.outer : axis.inner) *= (k < a ? to : from)[k];
+    found.push_back(std::move(axis));
+  }
+  return found;
+}
+
+Resampling resampling(const Context& c) {
   const Node& node = c.node();
+  if (node.op == "Upsample") {
+    const OnnxAttribute* given = node.find("scales", OnnxAttribute::Kind::floats);
+    return resampling(
+        c, given ? given->floats : c.reals(1), {}, {},
+        {.mode = node.attr_string("mode", "nearest"), .coordinates = "asymmetric", .nearest = "floor"});
+  }
   Settings s{.mode = node.attr_string("mode", "nearest"),
              .coordinates = node.attr_string("coordinate_transformation_mode",
                                              c.version() < 11 ? "asymmetric" : "half_pixel"),
@@ -156,22 +174,11 @@ void resize(Context& c) {
              .exclude_outside = node.attr_int("exclude_outside", 0) != 0};
   const int scales_input = c.version() < 11 ? 1 : 2;
   const bool sized = c.version() >= 11 && c.has(3) && c.in(3).size() > 0;
-  resample(c, sized || !c.has(scales_input) ? std::vector<double>{} : c.reals(scales_input),
-           sized ? c.ints(3) : std::vector<int64_t>{},
-           c.version() >= 11 && c.has(1) && s.coordinates == "tf_crop_and_resize" ? c.reals(1)
-                                                                                  : std::vector<double>{},
-           s);
+  const bool cropped = c.version() >= 11 && c.has(1) && s.coordinates == "tf_crop_and_resize";
+  return resampling(c, sized || !c.has(scales_input) ? std::vector<double>{} : c.reals(scales_input),
+                    sized ? c.ints(3) : std::vector<int64_t>{}, cropped ? c.reals(1) : std::vector<double>{},
+                    std::move(s));
 }
-void upsample(Context& c) {
-  const OnnxAttribute* given = c.node().find("scales", OnnxAttribute::Kind::floats);
-  Settings s{
-      .mode = c.node().attr_string("mode", "nearest"), .coordinates = "asymmetric", .nearest = "floor"};
-  resample(c, given ? given->floats : c.reals(1), {}, {}, s);
-}
-
-constexpr OperatorRow kRows[] = {{"Resize", resize}, {"Upsample", upsample}};
-
-}  // namespace
 
 std::span<const OperatorRow> resize_operators() {
   return kRows;

@@ -148,6 +148,33 @@ TEST(Conv, MatchesTheTwinWithChannelsFirst) {
                   .groups = 6},
                  3});
   all.push_back({{.channels = 6, .height = 10, .width = 9, .filters = 9, .groups = 3}, 2});
+  // A stride and a kernel beyond which columns are written out, and those just within.
+  for (const int64_t stride : {3, 8, 9})
+    for (const int64_t kernel : {32, 33})
+      all.push_back({{.channels = 2,
+                      .height = 12,
+                      .width = 140,
+                      .filters = 5,
+                      .kernel_h = 2,
+                      .kernel_w = kernel,
+                      .stride_h = stride,
+                      .stride_w = stride,
+                      .pad_left = 3,
+                      .pad_right = 2},
+                     3});
+  all.push_back({{.channels = 40,
+                  .height = 37,
+                  .width = 67,
+                  .filters = 26,
+                  .kernel_h = 3,
+                  .kernel_w = 3,
+                  .stride_h = 2,
+                  .stride_w = 2,
+                  .pad_top = 1,
+                  .pad_left = 1,
+                  .dilation_h = 2,
+                  .groups = 2},
+                 2});
   for (const Shape& s : all) {
     const Sizes n(s);
     for (bool with_bias : {false, true})

@@ -23,6 +23,8 @@ struct Attributes {
   std::map<std::string, float> f{};
   std::map<std::string, std::string> s{};
   std::map<std::string, Ints> ints{};
+  std::map<std::string, std::vector<float>> floats{};
+  std::map<std::string, Strings> strings{};
   std::map<std::string, std::shared_ptr<onnx::GraphProto>> graphs{};
 };
 
@@ -104,6 +106,18 @@ class GraphMaker {
       a->set_name(name);
       a->set_type(onnx::AttributeProto::STRING);
       a->set_s(v);
+    }
+    for (const auto& [name, list] : attributes.floats) {
+      auto* a = node->add_attribute();
+      a->set_name(name);
+      a->set_type(onnx::AttributeProto::FLOATS);
+      for (const float v : list) a->add_floats(v);
+    }
+    for (const auto& [name, list] : attributes.strings) {
+      auto* a = node->add_attribute();
+      a->set_name(name);
+      a->set_type(onnx::AttributeProto::STRINGS);
+      for (const std::string& v : list) a->add_strings(v);
     }
     for (const auto& [name, inner] : attributes.graphs) {
       auto* a = node->add_attribute();
