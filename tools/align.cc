@@ -29,7 +29,7 @@ struct Align {
   AlignNetwork network;
   bool universe = false, orthogonal = false;
   std::string reference_out, rotation_out;
-  CLI::App* verb = nullptr;
+  Options* verb = nullptr;
 
   int run();
   int run_zoo();
@@ -242,9 +242,9 @@ void Align::print_result(const align::AlignSummary& summary, const Json& made) c
 
 }  // namespace
 
-void register_align(CLI::App& app, const Globals& globals, Run& run) {
+void register_align(Options& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Align>(globals);
-  CLI::App* verb = app.add_subcommand("align", "move a network, or a zoo, into the basis of another network");
+  Options* verb = app.add_subcommand("align", "move a network, or a zoo, into the basis of another network");
   verb->footer(
       "Each network keeps its function; neurons, channels and heads are put in the order (and sign, scale, "
       "phase)\n"
@@ -261,10 +261,10 @@ void register_align(CLI::App& app, const Globals& globals, Run& run) {
       ->required();
   verb->add_option("--ref", a.ref, "the network that stays: a single one's file, or a zoo with --ref-index");
   verb->add_option("--ref-index", a.ref_index, "which network of the reference's zoo")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative_number())
       ->capture_default_str();
   verb->add_option("--method", a.network.method, "how networks are matched")
-      ->check(CLI::IsMember(align_methods()))
+      ->check(one_of(align_methods()))
       ->capture_default_str();
   verb->add_option(
       "--groups", a.groups,
@@ -292,16 +292,16 @@ void register_align(CLI::App& app, const Globals& globals, Run& run) {
   verb->add_option("--emit-rotation", a.rotation_out,
                    "with --orthogonal: write the rotation, a safetensors file");
   verb->add_option("--restarts", a.network.options.restarts, "descents from random elements besides")
-      ->check(CLI::Range(0, 1'000'000))
+      ->check(range(0, 1'000'000))
       ->capture_default_str();
   verb->add_option("--max-sweeps", a.options.max_sweeps, "at most this many rounds over the groups")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   verb->add_option("--seed", a.options.seed, "seed of the order in which groups are visited, and of restarts")
       ->capture_default_str();
   add_sample_options(*verb, a.network.data, "--data");
   verb->add_option("--form", a.network.form, "activations: correlation, or regression, of mean products")
-      ->check(CLI::IsMember({"correlation", "regression"}))
+      ->check(one_of({"correlation", "regression"}))
       ->capture_default_str();
   verb->add_option("--max-memory", a.network.max_memory,
                    "activations: bytes for what is summed; with less the data is read more often")

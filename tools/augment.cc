@@ -227,24 +227,23 @@ int Augment::run() {
 
 }  // namespace
 
-void register_augment(CLI::App& app, const Globals& globals, Run& run) {
+void register_augment(Options& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Augment>(globals);
-  CLI::App* verb = app.add_subcommand("augment", "a larger zoo out of a smaller one");
+  Options* verb = app.add_subcommand("augment", "a larger zoo out of a smaller one");
   verb->footer(
       "Example:\n  dws augment train.safetensors -o larger.safetensors --copies 3 --permute --noise 0.1 "
       "--rotate 15\n  dws augment train.safetensors -o mixed.safetensors --mixup permuted --alpha 0.4");
   Augment& a = *command;
   verb->add_option("ZOO", a.input, "zoo, or folder of single networks")->required();
   verb->add_option("-o,--output", a.out, "the zoo to write")->required();
-  verb->add_option("--copies", a.copies, "changed copies of each network [1]")
-      ->check(CLI::Range(1, 1'000'000));
+  verb->add_option("--copies", a.copies, "changed copies of each network [1]")->check(range(1, 1'000'000));
   verb->add_flag("--no-originals", a.without_originals,
                  "the changed copies alone, without the originals first");
   verb->add_option("--mixup", a.mixup_word,
                    "mix each copy with another network: none, direct or permuted; writes soft labels [none]");
   verb->add_option("--alpha", a.alpha, "how much of each, Beta(alpha, alpha); 1 is uniform [1]");
   verb->add_option("--classes", a.classes, "number of classes of soft labels [largest label + 1]")
-      ->check(CLI::NonNegativeNumber);
+      ->check(non_negative_number());
   for (const weights::AugmentStep& step : weights::augment_steps()) {
     const std::string name = std::string("--") + step.name;
     std::string& word = a.words[step.name];

@@ -103,7 +103,7 @@ double best_seconds(double seconds, const std::function<void()>& work) {
   return measure(seconds, work).best;
 }
 
-void register_bench(CLI::App& app, const Globals&, Run& run) {
+void register_bench(Options& app, const Globals&, Run& run) {
   struct Settings {
     std::string filter;
     double seconds = 1;
@@ -111,11 +111,11 @@ void register_bench(CLI::App& app, const Globals&, Run& run) {
     bool json = false;
   };
   auto settings = std::make_shared<Settings>();
-  CLI::App* sub = app.add_subcommand("bench", "how fast this machine runs the main kernels and steps");
+  Options* sub = app.add_subcommand("bench", "how fast this machine runs the main kernels and steps");
   sub->footer("Example:\n  dws bench --filter matmul --seconds 0.2 --json");
   sub->add_option("--filter", settings->filter, "only cases whose name contains this");
   sub->add_option("--seconds", settings->seconds, "about how long one measurement takes")
-      ->check(CLI::Range(0.01, 60.0))
+      ->check(range(0.01, 60.0))
       ->capture_default_str();
   add_precision(*sub, settings->precision);
   sub->add_flag("--json", settings->json, "JSON Lines");

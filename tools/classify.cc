@@ -184,9 +184,9 @@ struct Classify {
 
 }  // namespace
 
-void register_classify(CLI::App& app, const Globals& globals, Run& run) {
+void register_classify(Options& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Classify>(globals);
-  CLI::App* verb = app.add_subcommand("classify", "say what class each network is of");
+  Options* verb = app.add_subcommand("classify", "say what class each network is of");
   verb->footer(
       "Prints NAME, CLASS, PROBABILITY separated by tabs.\n"
       "Example:\n  dws classify -m model.safetensors zoo.safetensors > classes.tsv\n"
@@ -196,7 +196,7 @@ void register_classify(CLI::App& app, const Globals& globals, Run& run) {
   verb->add_option("FILE", c.inputs, "zoos, single networks, folders of them; - reads names from stdin")
       ->required();
   add_precision(*verb, c.precision);
-  verb->add_option("--top", c.top, "the K most probable classes")->check(CLI::PositiveNumber);
+  verb->add_option("--top", c.top, "the K most probable classes")->check(positive_number());
   verb->add_option("--labels", c.labels, "file with the names of the classes, one a line");
   verb->add_flag("--json", c.json, "JSON Lines, a summary at the end");
   verb->callback([command, &run] { run = [command] { return command->run(); }; });

@@ -274,9 +274,9 @@ int Convert::run() const {
 
 }  // namespace
 
-void register_convert(CLI::App& app, const Globals& globals, Run& run) {
+void register_convert(Options& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Convert>(globals);
-  CLI::App* verb = app.add_subcommand(
+  Options* verb = app.add_subcommand(
       "convert", "join, cut and split zoos; networks between ONNX, safetensors, shards and number formats");
   verb->footer(
       "Example:\n  dws convert piece0.safetensors piece1.safetensors -o zoo.safetensors\n"
@@ -293,7 +293,7 @@ void register_convert(CLI::App& app, const Globals& globals, Run& run) {
           "a folder for shards")
       ->required();
   verb->add_option("--range", c.range, "BEGIN:END, networks to take after joining, END not included");
-  verb->add_option("--limit", c.limit, "at most N networks")->check(CLI::PositiveNumber);
+  verb->add_option("--limit", c.limit, "at most N networks")->check(positive_number());
   verb->add_flag("--renumber", c.renumber, "join zoos made from different images: theirs get new numbers");
   verb->add_option("--dtype", c.network.dtype, "of a network's floating numbers: f16, bf16, f32, f64");
   verb->add_option("--shard-size", c.network.shard_size, "bytes a shard, 500MB or 2GiB for example (5GB)");

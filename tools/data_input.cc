@@ -29,7 +29,7 @@ std::vector<double> numbers_of(const Json& entry, const char* key, const std::st
 
 }  // namespace
 
-void add_sample_options(CLI::App& verb, DataOptions& options, const char* data) {
+void add_sample_options(Options& verb, DataOptions& options, const char* data) {
   verb.add_option(data, options.data,
                   "IDX images, CIFAR-10 .bin batches, PNG images, or a safetensors file with `inputs` and "
                   "`labels`; may be repeated")
@@ -43,17 +43,17 @@ void add_sample_options(CLI::App& verb, DataOptions& options, const char* data) 
           "--std", options.std,
           "pixels are divided by it then; without either the network's own metadata dws.input is used")
       ->delimiter(',');
-  verb.add_option("--limit", options.limit, "only the first so many samples")->check(CLI::PositiveNumber);
+  verb.add_option("--limit", options.limit, "only the first so many samples")->check(positive_number());
 }
-void add_data_options(CLI::App& verb, DataOptions& options) {
+void add_data_options(Options& verb, DataOptions& options) {
   add_sample_options(verb, options, "--data");
   verb.get_option("--data")->required();
   verb.add_option("--batch", options.batch, "samples a piece of work; as many as caches take when not given")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+      ->check(range(int64_t{1}, int64_t{1} << 20));
   verb.add_option(
           "--output", options.output,
           "what the network gives: logits, probabilities, log-probabilities; auto looks at its last operator")
-      ->check(CLI::IsMember({"auto", "logits", "probabilities", "log-probabilities"}));
+      ->check(one_of({"auto", "logits", "probabilities", "log-probabilities"}));
 }
 
 LabelledData read_data(const DataOptions& options, const NetworkInput& network) {

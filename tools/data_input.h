@@ -1,8 +1,6 @@
 // Options of verbs that run networks on labelled data.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +8,7 @@
 #include "format/labelled.h"
 #include "network/evaluate.h"
 #include "network_input.h"
+#include "options.h"
 
 namespace dws::tools {
 
@@ -19,9 +18,9 @@ struct DataOptions {
   int64_t limit = 0, batch = 0;
   std::string output = "auto";
 };
-void add_data_options(CLI::App& verb, DataOptions& options);
+void add_data_options(Options& verb, DataOptions& options);
 // Of these, what names samples and how they are normalised; `data` is the name of the option for files, which may be left out.
-void add_sample_options(CLI::App& verb, DataOptions& options, const char* data);
+void add_sample_options(Options& verb, DataOptions& options, const char* data);
 
 // The data as `network` wants it: normalised by --mean and --std, or else as its own metadata "dws.input" says.
 LabelledData read_data(const DataOptions& options, const NetworkInput& network);

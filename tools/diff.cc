@@ -114,9 +114,9 @@ int Diff::run() const {
 
 }  // namespace
 
-void register_diff(CLI::App& app, const Globals&, Run& run) {
+void register_diff(Options& app, const Globals&, Run& run) {
   auto verb = std::make_shared<Diff>();
-  CLI::App* sub = app.add_subcommand("diff", "how two networks' tensors differ, a row each");
+  Options* sub = app.add_subcommand("diff", "how two networks' tensors differ, a row each");
   sub->footer(
       "Exit code 0: all tensors are equal; 1: they differ. Sigma ratio: standard deviation of B's numbers by "
       "A's.\n"
@@ -125,7 +125,7 @@ void register_diff(CLI::App& app, const Globals&, Run& run) {
   sub->add_option("B", verb->b, "the other one")->required();
   sub->add_option("--sort", verb->sort,
                   "rows by file, name, or what differs most: l2, relative, cosine, largest, equal")
-      ->check(CLI::IsMember({"file", "name", "l2", "relative", "cosine", "largest", "equal"}))
+      ->check(one_of({"file", "name", "l2", "relative", "cosine", "largest", "equal"}))
       ->capture_default_str();
   sub->add_flag("--changed", verb->changed, "only tensors that differ");
   sub->add_flag("--json", verb->json, "JSON Lines on stdout, the total last");

@@ -53,9 +53,9 @@ void Eval::one(const std::string& path) const {
 
 }  // namespace
 
-void register_eval(CLI::App& app, const Globals&, Run& run) {
+void register_eval(Options& app, const Globals&, Run& run) {
   auto verb = std::make_shared<Eval>();
-  CLI::App* sub = app.add_subcommand("eval", "accuracy, loss and calibration of networks on labelled data");
+  Options* sub = app.add_subcommand("eval", "accuracy, loss and calibration of networks on labelled data");
   sub->footer("Example:\n  dws eval mlp.safetensors --data t10k-images-idx3-ubyte");
   sub->add_option("FILES", verb->paths, "networks that classify")->required();
   sub->add_flag("--json", verb->json, "JSON on stdout, a line a network");

@@ -85,10 +85,10 @@ int fit(Settings settings, const Globals& globals) {
 
 }  // namespace
 
-void register_fit(CLI::App& app, const Globals& globals, Run& run) {
+void register_fit(Options& app, const Globals& globals, Run& run) {
   auto settings = std::make_shared<Settings>();
   FitOptions& options = settings->options;
-  CLI::App* sub = app.add_subcommand("fit", "fit one implicit neural representation an image, many at once");
+  Options* sub = app.add_subcommand("fit", "fit one implicit neural representation an image, many at once");
   sub->footer(
       "Example:\n  dws fit train-images-idx3-ubyte --labels train-labels-idx1-ubyte -o zoo.safetensors");
   sub->add_option("IMAGES", settings->images, "IDX file, PNG file or folder of PNGs, or a CIFAR-10 batch")

@@ -91,9 +91,9 @@ int Graph::run() const {
 
 }  // namespace
 
-void register_graph(CLI::App& app, const Globals& globals, Run& run) {
+void register_graph(Options& app, const Globals& globals, Run& run) {
   auto verb = std::make_shared<Graph>(globals);
-  CLI::App* sub = app.add_subcommand(
+  Options* sub = app.add_subcommand(
       "graph", "the weight graph of a network: neurons and heads as nodes, an edge a parameter; and back");
   sub->footer(
       "Example:\n  dws graph net.onnx -o net.svg\n  dws graph net.onnx -o net.safetensors\n  dws graph "

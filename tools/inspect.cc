@@ -245,9 +245,9 @@ struct Inspect {
 
 }  // namespace
 
-void register_inspect(CLI::App& app, const Globals&, Run& run) {
+void register_inspect(Options& app, const Globals&, Run& run) {
   auto command = std::make_shared<Inspect>();
-  CLI::App* verb = app.add_subcommand("inspect", "say what a zoo, a network, a model or a checkpoint is");
+  Options* verb = app.add_subcommand("inspect", "say what a zoo, a network, a model or a checkpoint is");
   verb->footer("Example:\n  dws inspect zoo.safetensors model.safetensors --json");
   verb->add_option("FILE", command->files, "files and folders to look at")->required();
   verb->add_flag("--json", command->json, "JSON Lines");

@@ -159,9 +159,9 @@ int Lmc::run() const {
 
 }  // namespace
 
-void register_lmc(CLI::App& app, const Globals&, Run& run) {
+void register_lmc(Options& app, const Globals&, Run& run) {
   auto verb = std::make_shared<Lmc>();
-  CLI::App* sub =
+  Options* sub =
       app.add_subcommand("lmc", "loss and accuracy along the line between two networks, and its barrier");
   sub->footer(
       "lambda 0 is A, 1 is B; all floating tensors move, running statistics too.\n"
@@ -170,7 +170,7 @@ void register_lmc(CLI::App& app, const Globals&, Run& run) {
       ->required()
       ->expected(2, 100);
   sub->add_option("--points", verb->points, "on each line, both ends included")
-      ->check(CLI::Range(2, 10'000))
+      ->check(range(2, 10'000))
       ->capture_default_str();
   sub->add_option("--names", verb->names, "what the curves are called, with commas between")
       ->allow_extra_args(false)
@@ -182,7 +182,7 @@ void register_lmc(CLI::App& app, const Globals&, Run& run) {
       "of each hidden layer's channels");
   sub->add_option("--repair-data", verb->repair_files, "data for it, as --data")->allow_extra_args(false);
   sub->add_option("--repair-limit", verb->repair_limit, "only the first so many samples of it")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
   sub->add_flag("--force", verb->force, "overwrite the picture");
   sub->add_flag("--json", verb->json, "JSON on stdout, a line a curve");

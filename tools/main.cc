@@ -1,7 +1,7 @@
 // dws: the verbs, the options all of them have, and the one place where errors end.
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
@@ -26,9 +26,9 @@ struct Common {
   std::string log_level, log_file, progress = "auto";
 };
 
-void add_common(CLI::App& app, Common& common) {
+void add_common(Options& app, Common& common) {
   app.add_option("--threads", common.threads, "worker threads, 0 one a core; results do not depend on it")
-      ->check(CLI::Range(0, 4096))
+      ->check(range(0, 4096))
       ->group("Common options");
   app.add_flag("-q,--quiet", common.quiet, "warnings only")->group("Common options");
   app.add_flag("-v,--verbose", common.verbose, "more detail on stderr")->group("Common options");
@@ -87,40 +87,7 @@ std::string find_verb(const std::vector<std::string>& arguments) {
   return "";
 }
 
-std::vector<std::string> option_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
-  }
-  return names;
-}
-
-// CLI11's complaint as ours: one line, and a suggestion for a mistyped option.
-Error usage_error(const CLI::ParseError& error, const CLI::App& app, const std::string& verb) {
-  const std::string help = text("see dws {} --help", verb);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
-    std::vector<std::string> known = option_names(app);
-    for (const CLI::App* sub : app.get_subcommands()) {
-      const std::vector<std::string> more = option_names(*sub);
-      known.insert(known.end(), more.begin(), more.end());
-    }
-    for (const std::string& word : app.remaining(true)) {
-      if (!word.starts_with('-')) continue;
-      const std::string name = word.substr(0, word.find('=')), near = nearest(name, known);
-      return Error(ErrorKind::usage, text("{}: unknown option '{}'", verb, escaped(name)),
-                   near.empty() ? help : text("did you mean '{}'?", near));
-    }
-    const std::vector<std::string> rest = app.remaining(true);
-    return Error(ErrorKind::usage,
-                 text("{}: unexpected argument '{}'", verb, rest.empty() ? "" : escaped(rest[0])), help);
-  }
-  std::string line = error.what();
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  return Error(ErrorKind::usage, text("{}: {}", verb, line), help);
-}
-
-void register_verbs(CLI::App& app, const Globals& globals, Run& run) {
+void register_verbs(Options& app, const Globals& globals, Run& run) {
   register_fit(app, globals, run);
   register_render(app, globals, run);
   register_train(app, globals, run);
@@ -144,27 +111,16 @@ int run_main(std::vector<std::string> arguments) {
   Globals globals;
   Common common;
   Run run;
-  CLI::App app{"Trained networks as data: fit, train, classify and look at networks by their weights.",
-               "dws"};
-  app.set_version_flag("--version", text("dws {}", version()), "show the version");
-  app.set_help_flag("-h,--help", "show this help; dws VERB --help shows a verb's");
-  app.footer(
-      "Example:\n  dws fit images.idx --labels labels.idx -o zoo.safetensors\n"
-      "  dws train --data zoo.safetensors -o model.safetensors\n"
-      "  dws classify -m model.safetensors zoo.safetensors");
-  app.fallthrough();
-  app.require_subcommand(0, 1);
-  add_common(app, common);
-  register_verbs(app, globals, run);
-  app.get_formatter()->column_width(32);
-  app.get_formatter()->label("SUBCOMMAND", "VERB");
-  for (CLI::App* verb : app.get_subcommands([](CLI::App*) { return true; })) verb->group("Verbs");
+  CommandLine line("Trained networks as data: fit, train, classify and look at networks by their weights.",
+                   "Example:\n  dws fit images.idx --labels labels.idx -o zoo.safetensors\n"
+                   "  dws train --data zoo.safetensors -o model.safetensors\n"
+                   "  dws classify -m model.safetensors zoo.safetensors");
+  add_common(line.options(), common);
+  register_verbs(line.options(), globals, run);
 
-  std::vector<std::string> verbs;
-  for (const CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; }))
-    verbs.push_back(sub->get_name());
+  const std::vector<std::string> verbs = line.verbs();
   if (arguments.empty()) {
-    std::fputs(app.help().c_str(), stderr);
+    std::fputs(line.help().c_str(), stderr);
     throw Error(ErrorKind::usage, "a verb is missing", text("verbs: {}", join(verbs, ", ")));
   }
   const std::string verb = find_verb(arguments);
@@ -174,20 +130,17 @@ int run_main(std::vector<std::string> arguments) {
                 near.empty() ? text("verbs: {}", join(verbs, ", ")) : text("did you mean '{}'?", near));
   }
   globals.command_line = command_line(arguments);
-  try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-    app.parse(std::move(reversed));
-  } catch (const CLI::CallForHelp&) {
-    std::string help = app.help();
-    if (!app.get_subcommands().empty()) help += "Common options (--threads, --quiet, ...): dws --help";
+  const CommandLine::Asked asked = line.parse(arguments, verb);
+  if (asked == CommandLine::Asked::version) {
+    print(text("dws {}", version()));
+    return 0;
+  }
+  if (asked == CommandLine::Asked::help) {
+    std::string help = line.help();
+    if (line.verb_given()) help += "Common options (--threads, --quiet, ...): dws --help";
     while (help.ends_with('\n')) help.pop_back();
     print(help);
     return 0;
-  } catch (const CLI::CallForVersion&) {
-    print(text("dws {}", version()));
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    throw usage_error(error, app, verb);
   }
   if (!run) throw Error(ErrorKind::usage, "a verb is missing", text("verbs: {}", join(verbs, ", ")));
   apply(common);

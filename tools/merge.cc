@@ -318,9 +318,9 @@ void Merge::say(const merge::Choices& c, size_t networks, const merge::ExecuteRe
 
 }  // namespace
 
-void register_merge(CLI::App& app, const Globals& globals, Run& run) {
+void register_merge(Options& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Merge>(globals);
-  CLI::App* verb = app.add_subcommand("merge", "combine networks: means, spheres, deltas from a base");
+  Options* verb = app.add_subcommand("merge", "combine networks: means, spheres, deltas from a base");
   verb->footer(
       "Networks of any size: memory stays under --max-memory, and a run that was cut goes on with --resume.\n"
       "Example:\n  dws merge a.safetensors b.safetensors -o m.safetensors --weight 0.3,0.7\n"

@@ -33,7 +33,7 @@ void require_use(const char* option, bool given, Method method, const std::vecto
 
 }  // namespace
 
-void add_merge_settings(CLI::App& verb, MergeSettings& s) {
+void add_merge_settings(Options& verb, MergeSettings& s) {
   std::vector<std::string> names;
   for (const Method m : merge::all_methods()) names.emplace_back(merge::method_name(m));
   verb.add_option("--method", s.method, "how: " + join(names, ", "))->capture_default_str();

@@ -1,14 +1,13 @@
 // The options of `dws merge` that say how numbers are combined.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/json.h"
 #include "merge/compose.h"
+#include "options.h"
 
 namespace dws::tools {
 
@@ -21,7 +20,7 @@ struct MergeSettings {
   bool normalize = false, no_normalize = false, allow_missing = false, pad_vocab = false;
   uint64_t seed = 0;
 };
-void add_merge_settings(CLI::App& verb, MergeSettings& settings);
+void add_merge_settings(Options& verb, MergeSettings& settings);
 
 // "0.3,0.7" and "0.3" "0.7" alike. Throws Error{usage} naming the option.
 std::vector<double> parse_numbers(const std::vector<std::string>& given, const char* option);

@@ -61,11 +61,11 @@ std::map<std::string, double> parse_pairs(const std::vector<std::string>& given,
   }
   return pairs;
 }
-void add_input_options(CLI::App& verb, NetworkOptions& options) {
+void add_input_options(Options& verb, NetworkOptions& options) {
   verb.add_option("--set", options.set,
                   "NAME=NUMBER: an input that is this number everywhere, instead of random ones");
 }
-void add_network_options(CLI::App& verb, NetworkOptions& options) {
+void add_network_options(Options& verb, NetworkOptions& options) {
   verb.add_option("--dim", options.dims,
                   "NAME=N: what a free dimension of the inputs is taken for (else 2 along the first axis, 8 "
                   "along others)");
@@ -81,7 +81,7 @@ void add_network_options(CLI::App& verb, NetworkOptions& options) {
                   "for a chain of linear layers: relu, tanh, gelu, ...; not known when not given");
   add_source_options(verb, options);
 }
-void add_source_options(CLI::App& verb, NetworkOptions& options) {
+void add_source_options(Options& verb, NetworkOptions& options) {
   verb.add_option("--external-data-root", options.external_root,
                   "folder of an ONNX model's external data, when it is not the model's own");
   verb.add_flag("--follow-symlinks", options.follow_symlinks,

@@ -1,8 +1,6 @@
 // What verbs on networks of any kind share: finding the graph, shapes, symmetry.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <map>
 #include <memory>
 #include <string>
@@ -11,6 +9,7 @@
 #include "format/checkpoint.h"
 #include "network/executor.h"
 #include "network/network.h"
+#include "options.h"
 #include "symmetry/spec.h"
 
 namespace dws::tools {
@@ -27,8 +26,8 @@ struct NetworkOptions {
   std::vector<std::string> sizes;
   std::string activation;
 };
-void add_network_options(CLI::App& verb, NetworkOptions& options);
-void add_source_options(CLI::App& verb,
+void add_network_options(Options& verb, NetworkOptions& options);
+void add_source_options(Options& verb,
                         NetworkOptions& options);  // of these, where data outside the file is looked for
 
 // A tensor that the network has and its file has not: written besides those of the file.
@@ -71,7 +70,7 @@ ExternalData external_data(const NetworkOptions& options);
 std::map<std::string, double> parse_pairs(const std::vector<std::string>& given, const char* option);
 
 // --set, for verbs that run the network; what it says.
-void add_input_options(CLI::App& verb, NetworkOptions& options);
+void add_input_options(Options& verb, NetworkOptions& options);
 std::map<std::string, double> parse_inputs(const NetworkOptions& options);
 
 // The reference executor holds every number as a double. Throws Error{resource_limit} where that would not fit, instead of

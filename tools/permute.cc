@@ -55,11 +55,11 @@ int Permute::run() const {
 
 }  // namespace
 
-void register_permute(CLI::App& app, const Globals& globals, Run& run) {
+void register_permute(Options& app, const Globals& globals, Run& run) {
   auto verb = std::make_shared<Permute>(globals);
-  CLI::App* sub = app.add_subcommand("permute",
-                                     "reorders (flips, rescales) what a network's symmetry lets, and writes "
-                                     "the same function in other numbers");
+  Options* sub = app.add_subcommand("permute",
+                                    "reorders (flips, rescales) what a network's symmetry lets, and writes "
+                                    "the same function in other numbers");
   sub->footer(
       "Example:\n  dws permute net.onnx -o other.onnx --seed 1 --emit g.json\n  dws permute other.onnx -o "
       "back.onnx --apply g.json --inverse");

@@ -5,13 +5,13 @@
 
 namespace dws::tools {
 
-void add_precision(CLI::App& verb, std::string& name) {
+void add_precision(Options& verb, std::string& name) {
   name = "f32";
   verb.add_option("--precision", name,
                   "of the heavy products: f32, or bf16: factors of 8 bits, sums and weights in float32; fast "
                   "where the "
                   "processor has AMX")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->check(one_of({"f32", "bf16"}))
       ->capture_default_str();
 }
 

@@ -139,9 +139,9 @@ int render(const Settings& settings) {
 
 }  // namespace
 
-void register_render(CLI::App& app, const Globals&, Run& run) {
+void register_render(Options& app, const Globals&, Run& run) {
   auto settings = std::make_shared<Settings>();
-  CLI::App* sub =
+  Options* sub =
       app.add_subcommand("render", "draw implicit neural representations as PNG files or a contact sheet");
   sub->footer(
       "Example:\n  dws render zoo.safetensors --grid 8x12 -o sheet.png\n"
@@ -152,9 +152,9 @@ void register_render(CLI::App& app, const Globals&, Run& run) {
   sub->add_option("--grid", settings->grid, "ROWSxCOLUMNS: one contact sheet of the first networks");
   sub->add_option("--range", settings->range, "A:B: networks A to B - 1 only");
   sub->add_option("--size", settings->size, "height and width to draw at, whatever the size fitted to")
-      ->check(CLI::Range(1, 4096));
+      ->check(range(1, 4096));
   sub->add_option("--scale", settings->scale, "with --grid: pixels a pixel")
-      ->check(CLI::Range(1, 64))
+      ->check(range(1, 64))
       ->capture_default_str();
   sub->add_option(
       "--captions", settings->captions,

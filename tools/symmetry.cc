@@ -82,9 +82,9 @@ int Symmetry::run() const {
 
 }  // namespace
 
-void register_symmetry(CLI::App& app, const Globals&, Run& run) {
+void register_symmetry(Options& app, const Globals&, Run& run) {
   auto verb = std::make_shared<Symmetry>();
-  CLI::App* sub = app.add_subcommand(
+  Options* sub = app.add_subcommand(
       "symmetry", "finds the groups of interchangeable neurons, channels and heads of a network");
   sub->add_option("FILE", verb->path, "a network: .onnx, .safetensors, or a folder of shards")->required();
   sub->add_option("-o,--output", verb->out, "write the spec as JSON");

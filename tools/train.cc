@@ -242,9 +242,9 @@ void Train::print_result(const train::TrainResult& result, const std::optional<t
 
 }  // namespace
 
-void register_train(CLI::App& app, const Globals& globals, Run& run) {
+void register_train(Options& app, const Globals& globals, Run& run) {
   auto command = std::make_shared<Train>(globals);
-  CLI::App* verb =
+  Options* verb =
       app.add_subcommand("train", "train a model that reads networks, or a network that reads pictures");
   verb->footer(
       "Example:\n  dws train --data zoo.safetensors -o model.safetensors --epochs 40 --log metrics.jsonl\n  "
@@ -264,9 +264,9 @@ void register_train(CLI::App& app, const Globals& globals, Run& run) {
   verb->add_option("--test", t.test, "test on this zoo instead of a part of --data, or on these pictures")
       ->allow_extra_args(false);
   verb->add_option("--limit", t.limit, "use the first N networks or pictures of --data")
-      ->check(CLI::NonNegativeNumber);
+      ->check(non_negative_number());
   verb->add_option("--classes", t.classes, "number of classes [largest label + 1]")
-      ->check(CLI::NonNegativeNumber);
+      ->check(non_negative_number());
   verb->add_option("--labels", t.labels,
                    "file with the names of the classes, one a line; of --task network: the label file of "
                    "--data [in it or beside it]");

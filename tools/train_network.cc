@@ -53,7 +53,7 @@ int64_t parameters_of(const ClassifierConfig& c) {
 
 }  // namespace
 
-void NetworkTraining::add_options(CLI::App& verb) {
+void NetworkTraining::add_options(Options& verb) {
   const char* group = "Networks";
   verb.add_option("--arch", arch,
                   "of --task network: mlp:W,W,... fully connected; cnn:F[kK][sS],...: convolutions by "

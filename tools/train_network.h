@@ -12,7 +12,7 @@ namespace dws::tools {
 // What the command line says for this task; the settings are not resolved yet.
 struct NetworkTraining {
   std::string arch, activation, test_labels;  // of this task alone
-  void add_options(CLI::App& verb);
+  void add_options(Options& verb);
   bool any() const { return !arch.empty() || !activation.empty() || !test_labels.empty(); }
 
   struct Request {

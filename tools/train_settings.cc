@@ -108,7 +108,7 @@ Json parse_as(Kind kind, const std::string& word, const std::string& name) {
 
 }  // namespace
 
-void TrainSettings::add_options(CLI::App& app) {
+void TrainSettings::add_options(Options& app) {
   app.add_option("--model", model_flag_, "what reads the networks: dws, mlp or stats [dws]")->group("Model");
   app.add_option("--config", config_file, "JSON file with the keys model, options and train")->group("Model");
   app.add_option("--set", assignments_, "KEY=VALUE, an option of the model; may be repeated")

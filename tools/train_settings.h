@@ -1,12 +1,11 @@
 // What `dws train` can be told, from a configuration file and from the command line.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <map>
 #include <string>
 #include <vector>
 
+#include "options.h"
 #include "train/trainer.h"
 
 namespace dws::tools {
@@ -15,7 +14,7 @@ namespace dws::tools {
 // 30, ...}}; all may be left out. What the command line says goes before what the file says.
 class TrainSettings {
  public:
-  void add_options(CLI::App& app);
+  void add_options(Options& app);
   // After parsing. Throws Error{usage}.
   void resolve();
   // What was given for an option of the command line, which then counts as not given; "" for nothing.

@@ -112,20 +112,19 @@ int Verify::two() {
 
 }  // namespace
 
-void register_verify(CLI::App& app, const Globals&, Run& run) {
+void register_verify(Options& app, const Globals&, Run& run) {
   auto verb = std::make_shared<Verify>();
-  CLI::App* sub = app.add_subcommand(
+  Options* sub = app.add_subcommand(
       "verify",
       "runs a network before and after random changes that must not matter, or compares two networks");
   sub->add_option("FILES", verb->paths, "one network, or two to compare")->required()->expected(1, 2);
   sub->add_option("--spec", verb->spec_file, "a spec of `dws symmetry -o`; found anew when not given");
-  sub->add_option("--trials", verb->options.trials, "random elements to try")
-      ->check(CLI::Range(1, 1'000'000));
+  sub->add_option("--trials", verb->options.trials, "random elements to try")->check(range(1, 1'000'000));
   sub->add_option("--tol", verb->tolerance,
                   "largest relative difference that is no difference: 1e-10, in f32 1e-5")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   sub->add_option("--precision", verb->precision, "f64, or f32: every result rounded to the model's types")
-      ->check(CLI::IsMember({"f64", "f32"}));
+      ->check(one_of({"f64", "f32"}));
   sub->add_option("--seed", verb->options.seed, "of elements and inputs");
   sub->add_flag("--json", verb->json, "JSON on stdout");
   add_network_options(*sub, verb->network);

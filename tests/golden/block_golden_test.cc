@@ -17,7 +17,7 @@ constexpr int64_t kIn = 2, kOut = 3, kBatch = 2;
 const std::vector<int64_t> kDims = {2, 5, 4, 3, 3};
 
 template <class T>
-constexpr double kTolerance = std::is_same_v<T, double> ? 1e-10 : 1e-5;
+constexpr double kBlockTolerance = std::is_same_v<T, double> ? 1e-10 : 1e-5;
 
 const Safetensors& file() {
   static const Safetensors opened = Safetensors::open(DWS_TEST_DATA "/golden/blocks.safetensors");
@@ -79,7 +79,7 @@ void expect_near(const std::vector<double>& got, const std::vector<double>& want
     worst = e <= worst ? worst : std::isnan(e) ? std::numeric_limits<double>::infinity() : e;
     norm = std::max(norm, std::abs(want[i]));
   }
-  EXPECT_TRUE(norm > 0 && worst <= kTolerance<T> * norm) << name << ": " << worst << ", norm " << norm;
+  EXPECT_TRUE(norm > 0 && worst <= kBlockTolerance<T> * norm) << name << ": " << worst << ", norm " << norm;
 }
 
 // Compares what the file has; tensors that the block does not touch must be zero.

@@ -14,11 +14,11 @@ namespace dws {
 namespace {
 
 template <class T>
-constexpr double kTolerance = std::is_same_v<T, double> ? 1e-11 : 1e-5;
+constexpr double kOpTolerance = std::is_same_v<T, double> ? 1e-11 : 1e-5;
 
 // Reads golden numbers as T and keeps them alive.
 template <class T>
-class Golden : public testing::Test {
+class Golden : public ::testing::Test {
  protected:
   const Tensor<T>& get(const std::string& name) {
     if (const auto it = kept_.find(name); it != kept_.end()) return it->second;
@@ -48,7 +48,7 @@ class Golden : public testing::Test {
       const double e = std::abs(static_cast<double>(got.data[i]) - static_cast<double>(want[i]));
       worst = e <= worst ? worst : std::isnan(e) ? std::numeric_limits<double>::infinity() : e;
     }
-    EXPECT_TRUE(want.size() > 0 && worst <= kTolerance<T> * norm)
+    EXPECT_TRUE(want.size() > 0 && worst <= kOpTolerance<T> * norm)
         << name << ": " << worst << ", norm " << norm;
   }
 
@@ -70,7 +70,7 @@ class Golden : public testing::Test {
   std::vector<std::pair<std::string, Var<T>>> leaves_;
 };
 
-using Numbers = testing::Types<double, float>;
+using Numbers = ::testing::Types<double, float>;
 TYPED_TEST_SUITE(Golden, Numbers);
 
 TYPED_TEST(Golden, Linear) {

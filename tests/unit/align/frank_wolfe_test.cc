@@ -22,14 +22,15 @@ Pair strangers(const Found& f) {
   const Numbers like = read_numbers(f.spec, f.network);
   return {f.spec, scored_tensors(f.spec, f.network), random_numbers(like, 1), random_numbers(like, 2)};
 }
-NetworkElement random_signed(const symmetry::Spec& spec, uint64_t seed) {
+NetworkElement random_signed_element(const symmetry::Spec& spec, uint64_t seed) {
   Rng rng(seed);
   return symmetry::random_element(spec, {.order = true, .sign = true, .scale = false, .phase = false}, rng);
 }
 // Halfway between some corners, where nothing is 0 or 1.
 SoftElement inside(const SoftAction& action, uint64_t seed) {
-  SoftElement p = action.corner(random_signed(action.spec(), seed));
-  for (uint64_t k = 1; k < 4; ++k) p = between(p, action.corner(random_signed(action.spec(), seed + k)), 0.4);
+  SoftElement p = action.corner(random_signed_element(action.spec(), seed));
+  for (uint64_t k = 1; k < 4; ++k)
+    p = between(p, action.corner(random_signed_element(action.spec(), seed + k)), 0.4);
   return p;
 }
 
@@ -39,7 +40,7 @@ TEST_P(Soft, CornersActAsTheirElements) {
   const Found f = found(GetParam());
   const Pair pair = strangers(f);
   const SoftAction action(f.spec, pair.scored, true);
-  const NetworkElement g = random_signed(f.spec, 3);
+  const NetworkElement g = random_signed_element(f.spec, 3);
   const Numbers hard = act(f.spec, g, pair.b), soft = action.act(action.corner(g), pair.b);
   int compared = 0;
   for (size_t t = 0; t < f.spec.tensors.size(); ++t) {
@@ -148,7 +149,7 @@ TEST_P(FrankWolfeRecovery, ARandomElementIsUndone) {
   const Found f = found(GetParam());
   const Numbers like = read_numbers(f.spec, f.network);
   const Numbers a = random_numbers(like, 1);
-  const NetworkElement g = random_signed(f.spec, 9);
+  const NetworkElement g = random_signed_element(f.spec, 9);
   const Pair pair{f.spec, scored_tensors(f.spec, f.network), a, act(f.spec, symmetry::inverse(f.spec, g), a)};
   const PairObjective objective(pair, true);
   const FrankWolfeResult result = frank_wolfe(objective, {symmetry::identity_element(f.spec)}, {});

@@ -16,7 +16,7 @@ namespace {
 
 constexpr symmetry::Draw kOrders{.order = true, .sign = false, .scale = false, .phase = false};
 
-Numbers other(const Model& model, uint64_t seed) {
+Numbers other_numbers(const Model& model, uint64_t seed) {
   Rng rng(seed);
   Numbers b = model.numbers;
   for (size_t t = 0; t < b.tensors.size(); ++t) {
@@ -32,7 +32,7 @@ Numbers other(const Model& model, uint64_t seed) {
 TEST(KeptProducts, AreThoseComputedAnew) {
   for (const std::string name : {"mlp_relu", "cnn", "cnn_batch_norm", "resnet", "unet", "dense"}) {
     const Model model(name);
-    const Pair pair(model.spec, model.scored, model.numbers, other(model, 2));
+    const Pair pair(model.spec, model.scored, model.numbers, other_numbers(model, 2));
     const Problem problem = make_problem(pair, kOrders);
     ASSERT_TRUE(KeptProducts::possible(problem)) << name;
     const Standing start = standing(problem, pair);
@@ -76,7 +76,7 @@ TEST(KeptProducts, AreThoseComputedAnew) {
 
 TEST(KeptProducts, AreNotForUnitsThatFlip) {
   const Model model("mlp_sine");
-  const Pair pair(model.spec, model.scored, model.numbers, other(model, 2));
+  const Pair pair(model.spec, model.scored, model.numbers, other_numbers(model, 2));
   EXPECT_FALSE(KeptProducts::possible(make_problem(pair, {})));
 }
 

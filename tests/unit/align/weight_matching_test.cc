@@ -26,7 +26,7 @@ double inner(const std::vector<float>& a, const std::vector<float>& b) {
   return sum;
 }
 
-SignedElement random_of(const symmetry::Layout& layout, bool signs, Rng& rng) {
+SignedElement random_signed_of(const symmetry::Layout& layout, bool signs, Rng& rng) {
   SignedElement g = random_signed(layout, rng);
   if (!signs) g.sign = signed_identity(layout).sign;
   return g;
@@ -53,7 +53,7 @@ TEST(WeightMatching, UndoesARandomElementExactly) {
       for (uint64_t trial = 0; trial < 10; ++trial) {
         const symmetry::Layout layout = symmetry::mlp_layout(dims);
         const std::vector<float> a = random_network(layout, trial);
-        const SignedElement h = random_of(layout, signs, rng);
+        const SignedElement h = random_signed_of(layout, signs, rng);
         const std::vector<float> b = moved(layout, h, a);
         WeightMatcher matcher(layout, a, {.signs = signs});
         std::vector<float> aligned(a.size());

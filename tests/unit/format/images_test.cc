@@ -23,20 +23,20 @@ std::string idx(uint32_t magic, std::vector<uint32_t> extents, size_t data) {
   return out;
 }
 
-Bytes bytes_of(const std::string& s) {
+Bytes as_bytes_of(const std::string& s) {
   return {reinterpret_cast<const std::byte*>(s.data()), s.size()};
 }
 
 void refuse_images(ErrorKind kind, const std::string& file, const std::string& substring = {}) {
   expect_error(
-      kind, [&] { parse_idx_images(bytes_of(file), "f.idx"); }, substring);
+      kind, [&] { parse_idx_images(as_bytes_of(file), "f.idx"); }, substring);
   expect_error(
-      kind, [&] { parse_idx_images(bytes_of(file), "f.idx"); }, "f.idx: ");
+      kind, [&] { parse_idx_images(as_bytes_of(file), "f.idx"); }, "f.idx: ");
 }
 
 TEST(Idx, GreyImages) {
   const std::string file = idx(0x803, {2, 3, 2}, 12);
-  const Images images = parse_idx_images(bytes_of(file), "f");
+  const Images images = parse_idx_images(as_bytes_of(file), "f");
   EXPECT_EQ(images.count, 2);
   EXPECT_EQ(images.height, 3);
   EXPECT_EQ(images.width, 2);
@@ -47,14 +47,14 @@ TEST(Idx, GreyImages) {
 
 TEST(Idx, ColourImages) {
   const std::string file = idx(0x804, {1, 2, 1, 3}, 6);
-  const Images images = parse_idx_images(bytes_of(file), "f");
+  const Images images = parse_idx_images(as_bytes_of(file), "f");
   EXPECT_EQ(images.channels, 3);
   EXPECT_EQ(images.image_size(), 6);
 }
 
 TEST(Idx, Labels) {
   const std::string file = idx(0x801, {3}, 3);
-  EXPECT_EQ(parse_idx_labels(bytes_of(file), "f"), (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(parse_idx_labels(as_bytes_of(file), "f"), (std::vector<int64_t>{0, 1, 2}));
 }
 
 TEST(Idx, RefusesAWrongMagic) {
@@ -74,7 +74,7 @@ TEST(Idx, RefusesOtherRanks) {
   refuse_images(ErrorKind::bad_schema, idx(0x805, {1, 1, 1, 1, 1}, 1));
   const std::string file = idx(0x803, {1, 1, 1}, 1);
   expect_error(
-      ErrorKind::bad_schema, [&] { parse_idx_labels(bytes_of(file), "f"); }, "expected 1, got 3");
+      ErrorKind::bad_schema, [&] { parse_idx_labels(as_bytes_of(file), "f"); }, "expected 1, got 3");
 }
 
 TEST(Idx, RefusesNoItems) {
@@ -93,7 +93,7 @@ TEST(Idx, RefusesEveryTruncation) {
   const std::string file = idx(0x803, {1, 2, 2}, 4);
   for (size_t size = 0; size < file.size(); ++size) {
     const std::string cut = file.substr(0, size);
-    EXPECT_TRUE(throws_error(ErrorKind::truncated, [&] { parse_idx_images(bytes_of(cut), "f"); })) << size;
+    EXPECT_TRUE(throws_error(ErrorKind::truncated, [&] { parse_idx_images(as_bytes_of(cut), "f"); })) << size;
   }
 }
 
@@ -180,13 +180,13 @@ TEST(Cifar10, RefusesOtherSizesAndLabels) {
   std::string file = cifar();
   file.pop_back();
   expect_error(
-      ErrorKind::size_mismatch, [&] { parse_cifar10_images(bytes_of(file), "f"); },
+      ErrorKind::size_mismatch, [&] { parse_cifar10_images(as_bytes_of(file), "f"); },
       "expected a multiple of 3073 bytes, got 6145");
   expect_error(ErrorKind::empty, [] { parse_cifar10_images({}, "f"); });
   file = cifar();
   file[3073] = 10;
   expect_error(
-      ErrorKind::bad_value, [&] { parse_cifar10_images(bytes_of(file), "f"); },
+      ErrorKind::bad_value, [&] { parse_cifar10_images(as_bytes_of(file), "f"); },
       "label of image 1 at byte 3073: expected 0 to 9, got 10");
 }
 

@@ -10,7 +10,7 @@
 namespace dws::testing {
 namespace {
 
-std::string be32(uint32_t value) {
+std::string big_endian(uint32_t value) {
   std::string out;
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift);
   return out;
@@ -26,8 +26,8 @@ uint32_t crc32(std::string_view bytes) {
 }
 
 std::string chunk(const std::string& kind, const std::string& data) {
-  return text("{}{}{}{}", be32(static_cast<uint32_t>(data.size())), kind, data,
-              be32(crc32(text("{}{}", kind, data))));
+  return text("{}{}{}{}", big_endian(static_cast<uint32_t>(data.size())), kind, data,
+              big_endian(crc32(text("{}{}", kind, data))));
 }
 
 std::string zlib_stored(const std::string& raw) {
@@ -42,13 +42,13 @@ std::string zlib_stored(const std::string& raw) {
     out += static_cast<char>(word & 0xFF);
     out += static_cast<char>(word >> 8);
   }
-  return out + raw + be32(b << 16 | a);
+  return out + raw + big_endian(b << 16 | a);
 }
 
 // `rows`: the scan lines, each with its filter byte 0 in front. `extra`: chunks between IHDR and IDAT.
 std::string png(uint32_t width, uint32_t height, int depth, int colour, const std::string& rows,
                 const std::string& extra = {}) {
-  std::string header = be32(width) + be32(height);
+  std::string header = big_endian(width) + big_endian(height);
   for (const int byte : {depth, colour, 0, 0, 0}) header += static_cast<char>(byte);
   return "\x89PNG\r\n\x1A\n" + chunk("IHDR", header) + extra + chunk("IDAT", zlib_stored(rows)) +
          chunk("IEND", "");

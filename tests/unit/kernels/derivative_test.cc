@@ -183,7 +183,7 @@ TEST(Derivative, LayerNorm) {
                kExact);
 }
 
-double dot(const std::vector<float>& a, const std::vector<float>& b) {
+double product_sum(const std::vector<float>& a, const std::vector<float>& b) {
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += double{a[i]} * double{b[i]};
   return sum;
@@ -212,9 +212,9 @@ TEST(Adjoint, LinearKernelsOfEveryInstructionSet) {
     matmul<float>(R * C, F, G, dy.data(), G, 1, wt.data(), F, dx.data(), F, false);
     matmul<float>(F, G, R * C, x.data(), 1, F, dy.data(), G, dw.data(), G, false);
     const std::string name = to_string(isa);
-    const double rest = dot(drow, row) + dot(dcol, col);
-    expect_adjoint(name + " update, x", dot(dy, y), dot(dx, x) + rest, y.size() * 33);
-    expect_adjoint(name + " update, w", dot(dy, y), dot(dw, w) + rest, y.size() * 33);
+    const double rest = product_sum(drow, row) + product_sum(dcol, col);
+    expect_adjoint(name + " update, x", product_sum(dy, y), product_sum(dx, x) + rest, y.size() * 33);
+    expect_adjoint(name + " update, w", product_sum(dy, y), product_sum(dw, w) + rest, y.size() * 33);
     for (Reduce kind : {Reduce::mean, Reduce::sum}) {
       std::vector<float> prow(static_cast<size_t>(R * F)), pcol(static_cast<size_t>(C * F)),
           pall(static_cast<size_t>(F));
@@ -223,8 +223,9 @@ TEST(Adjoint, LinearKernelsOfEveryInstructionSet) {
                          nullptr);
       pool_matrix_backward<float>(R, C, F, kind, grow.data(), gcol.data(), gall.data(), nullptr, nullptr,
                                   nullptr, dx.data(), false);
-      expect_adjoint(name + " pool", dot(grow, prow) + dot(gcol, pcol) + dot(gall, pall), dot(dx, x),
-                     x.size());
+      expect_adjoint(name + " pool",
+                     product_sum(grow, prow) + product_sum(gcol, pcol) + product_sum(gall, pall),
+                     product_sum(dx, x), x.size());
     }
   }
   set_isa(best_isa());

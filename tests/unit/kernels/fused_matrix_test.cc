@@ -13,13 +13,13 @@
 namespace dws::kernels {
 namespace {
 
-struct Size {
+struct FusedSize {
   int64_t R, C, F, G;
 };
 // Rows short and long (a block is 1,024 or 2,048 floats), channels beside the vectors' widths.
-const std::vector<Size> kShapes = {{1, 1, 1, 1},    {3, 5, 1, 16},    {2, 7, 5, 5},
-                                   {5, 3, 16, 16},  {4, 32, 32, 32},  {7, 6, 33, 33},
-                                   {2, 70, 67, 67}, {3, 301, 32, 32}, {2, 9, 8, 20}};
+const std::vector<FusedSize> kFusedShapes = {{1, 1, 1, 1},    {3, 5, 1, 16},    {2, 7, 5, 5},
+                                             {5, 3, 16, 16},  {4, 32, 32, 32},  {7, 6, 33, 33},
+                                             {2, 70, 67, 67}, {3, 301, 32, 32}, {2, 9, 8, 20}};
 
 std::vector<double> signs(int64_t n) {
   std::vector<double> s(static_cast<size_t>(n), 1.0);
@@ -28,7 +28,7 @@ std::vector<double> signs(int64_t n) {
 }
 
 TEST(FusedForward, MatchesTheTwin) {
-  for (const auto& [R, C, F, G] : kShapes)
+  for (const auto& [R, C, F, G] : kFusedShapes)
     for (int variant = 0; variant < 5; ++variant) {
       const bool raw = variant == 1, evaluation = variant == 2, in_place = variant == 4 && F == G;
       const int64_t ld = variant == 3 ? G + 3 : G;
@@ -68,7 +68,7 @@ TEST(FusedForward, MatchesTheTwin) {
 struct Pools {
   std::vector<double> row, col, all;
 };
-Pools pools_of(const Size& s, const std::vector<double>& x, const std::vector<double>& scale) {
+Pools pools_of(const FusedSize& s, const std::vector<double>& x, const std::vector<double>& scale) {
   Pools pools;
   pools.row.resize(static_cast<size_t>(s.R * s.F));
   pools.col.resize(static_cast<size_t>(s.C * s.F));
@@ -88,7 +88,7 @@ Pools pools_of(const Size& s, const std::vector<double>& x, const std::vector<do
 enum class Variant { plain, last, in_place, tied, raw };
 
 TEST(FusedBackward, MatchesTheTwin) {
-  for (const auto& shape : kShapes)
+  for (const auto& shape : kFusedShapes)
     for (Variant variant : {Variant::plain, Variant::last, Variant::in_place, Variant::tied, Variant::raw}) {
       const auto [R, C, F, G] = shape;
       const bool last = variant == Variant::last, in_place = variant == Variant::in_place && F == G,

@@ -9,7 +9,7 @@
 namespace dws::kernels {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kInf = std::numeric_limits<float>::infinity();
 
 // Every 16-bit pattern, from an odd address: what each instruction set makes of it is what core/dtype.h makes of it.
 TEST(Mix, EveryHalfWidensAndNarrowsAsTheTwinDoes) {
@@ -112,11 +112,11 @@ TEST(Mix, FirstNonfiniteIsTheFirst) {
     set_isa(isa);
     for (int64_t n : {1, 17, 5000}) {
       std::vector<float> x(static_cast<size_t>(n), 3e38f);
-      EXPECT_EQ(first_beyond(n, x.data(), kInfinity), -1);
+      EXPECT_EQ(first_beyond(n, x.data(), kInf), -1);
       for (int64_t at : {int64_t{0}, n / 2, n - 1}) {
         x.back() = std::numeric_limits<float>::quiet_NaN();
         x[static_cast<size_t>(at)] = -std::numeric_limits<float>::infinity();
-        EXPECT_EQ(first_beyond(n, x.data(), kInfinity), at) << to_string(isa);
+        EXPECT_EQ(first_beyond(n, x.data(), kInf), at) << to_string(isa);
         x[static_cast<size_t>(at)] = 1;
       }
       x.assign(x.size(), 1.0f);

@@ -95,13 +95,13 @@ class Siren : public ::testing::TestWithParam<Isa> {
   void TearDown() override { set_isa(best_isa()); }
 };
 
-const std::vector<std::vector<int64_t>> kShapes = {{2, 32, 32, 1},     {2, 16, 1}, {3, 5, 7, 3},
-                                                   {2, 33, 48, 17, 2}, {1, 1, 1},  {40, 24, 9, 1},
-                                                   {2, 200, 200, 3}};
+const std::vector<std::vector<int64_t>> kNetworks = {{2, 32, 32, 1},     {2, 16, 1}, {3, 5, 7, 3},
+                                                     {2, 33, 48, 17, 2}, {1, 1, 1},  {40, 24, 9, 1},
+                                                     {2, 200, 200, 3}};
 
 TEST_P(Siren, LossAndGradientEqualTheTwin) {
   for (InrActivation activation : {InrActivation::sine, InrActivation::relu, InrActivation::tanh})
-    for (const auto& dims : kShapes)
+    for (const auto& dims : kNetworks)
       for (int64_t points : {1, 16, 49, 100, 331}) {
         if (dims[1] > 100 && points > 50) continue;
         const Problem problem(make_shape(dims, activation), points, static_cast<uint64_t>(points));
@@ -141,7 +141,7 @@ TEST_P(Siren, LossAndGradientEqualTheTwin) {
 }
 
 TEST_P(Siren, ForwardEqualsTheTwin) {
-  for (const auto& dims : kShapes) {
+  for (const auto& dims : kNetworks) {
     const int64_t points = 51;
     const Problem problem(make_shape(dims, InrActivation::sine), points, 3);
     const InrShape& shape = problem.shape;

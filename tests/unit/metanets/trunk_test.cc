@@ -13,14 +13,15 @@ namespace dws {
 namespace {
 
 template <class T>
-struct Result {
+struct TrunkResult {
   std::vector<T> logits, gradient, statistics;
 };
 
 template <class T>
-Result<T> run(const Model<T>& model, const std::vector<T>& x, bool training, bool fallback, bool gradient) {
+TrunkResult<T> run(const Model<T>& model, const std::vector<T>& x, bool training, bool fallback,
+                   bool gradient) {
   set_use_fallbacks(fallback);
-  Result<T> result;
+  TrunkResult<T> result;
   Tape<T> tape;
   for (int repeat = 0; repeat < 2; ++repeat) {  // the second time in memory that was used before
     tape.reset();
@@ -79,15 +80,15 @@ std::vector<T> networks(int64_t numbers) {
   return x;
 }
 
-const std::vector<std::string> kConfigs = {R"({"hidden": 5, "layers": 3})",
-                                           R"({"hidden": 16, "layers": 4, "final_norm": false})",
-                                           R"({"hidden": 7, "layers": 1, "bias": false})",
-                                           R"({"hidden": 6, "layers": 2, "norm": "none", "head": []})"};
-const std::vector<std::vector<int64_t>> kDims = {{2, 6, 5, 3}, {1, 4, 3, 7, 2, 1}, {3, 5, 2}, {3, 2}};
+const std::vector<std::string> kTrunkConfigs = {R"({"hidden": 5, "layers": 3})",
+                                                R"({"hidden": 16, "layers": 4, "final_norm": false})",
+                                                R"({"hidden": 7, "layers": 1, "bias": false})",
+                                                R"({"hidden": 6, "layers": 2, "norm": "none", "head": []})"};
+const std::vector<std::vector<int64_t>> kTrunkDims = {{2, 6, 5, 3}, {1, 4, 3, 7, 2, 1}, {3, 5, 2}, {3, 2}};
 
 TEST(DwsTrunk, IsThePlainOpsInDouble) {
-  for (const std::string& config : kConfigs)
-    for (const auto& dims : kDims)
+  for (const std::string& config : kTrunkConfigs)
+    for (const auto& dims : kTrunkDims)
       for (bool training : {false, true}) {
         const auto model = model_of<double>(dims, config, true);
         const auto x = networks<double>(6 * model->input_size());

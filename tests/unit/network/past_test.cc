@@ -36,7 +36,7 @@ ArrayPtr cut(const ArrayPtr& x, size_t axis, int64_t begin, int64_t end) {
       y.reals.push_back(x->reals[static_cast<size_t>(i)]);
   return std::make_shared<const Array>(std::move(y));
 }
-double difference(const Array& a, const Array& b) {
+double largest_difference(const Array& a, const Array& b) {
   EXPECT_EQ(a.dims, b.dims);
   EXPECT_EQ(a.reals.size(), b.reals.size());
   double worst = a.reals.empty() || a.reals.size() != b.reals.size() ? 1 : 0;
@@ -75,9 +75,9 @@ TEST(Past, StandardAttention) {
       apply("Attention", {"q", "k", "v"}, {cut(q, 1, 0, 3), cut(k, 1, 0, 3), cut(v, 1, 0, 3)}, 3, a);
   const auto second = apply("Attention", {"q", "k", "v", "", "pk", "pv"},
                             {cut(q, 1, 3, 5), cut(k, 1, 3, 5), cut(v, 1, 3, 5), first[1], first[2]}, 3, a);
-  EXPECT_LE(difference(*first[0], *cut(whole[0], 1, 0, 3)), 1e-12);
-  EXPECT_LE(difference(*second[0], *cut(whole[0], 1, 3, 5)), 1e-12);
-  for (const size_t i : {1, 2}) EXPECT_LE(difference(*second[i], *whole[i]), 0);
+  EXPECT_LE(largest_difference(*first[0], *cut(whole[0], 1, 0, 3)), 1e-12);
+  EXPECT_LE(largest_difference(*second[0], *cut(whole[0], 1, 3, 5)), 1e-12);
+  for (const size_t i : {1, 2}) EXPECT_LE(largest_difference(*second[i], *whole[i]), 0);
 }
 
 TEST(Past, MultiHeadAttention) {
@@ -91,7 +91,7 @@ TEST(Past, MultiHeadAttention) {
       apply(op, {"q", "k", "v", "b"}, {cut(q, 1, 0, 4), cut(k, 1, 0, 4), cut(v, 1, 0, 4), b}, 3, a);
   const auto second = apply(op, {"q", "k", "v", "b", "", "", "pk", "pv"},
                             {cut(q, 1, 4, 5), cut(k, 1, 4, 5), cut(v, 1, 4, 5), b, first[1], first[2]}, 3, a);
-  EXPECT_LE(difference(*second[0], *cut(whole[0], 1, 4, 5)), 1e-12);
+  EXPECT_LE(largest_difference(*second[0], *cut(whole[0], 1, 4, 5)), 1e-12);
 }
 
 TEST(Past, PackedAttention) {
@@ -102,8 +102,8 @@ TEST(Past, PackedAttention) {
   const auto whole = apply(op, {"x", "w", "b"}, {x, w, b}, 2, a);
   const auto first = apply(op, {"x", "w", "b"}, {cut(x, 1, 0, 2), w, b}, 2, a);
   const auto second = apply(op, {"x", "w", "b", "", "past"}, {cut(x, 1, 2, 5), w, b, first[1]}, 2, a);
-  EXPECT_LE(difference(*second[0], *cut(whole[0], 1, 2, 5)), 1e-12);
-  EXPECT_LE(difference(*second[1], *whole[1]), 0);
+  EXPECT_LE(largest_difference(*second[0], *cut(whole[0], 1, 2, 5)), 1e-12);
+  EXPECT_LE(largest_difference(*second[1], *whole[1]), 0);
 }
 
 TEST(Past, GroupedQueriesWithRotaryEmbedding) {
@@ -124,8 +124,8 @@ TEST(Past, GroupedQueriesWithRotaryEmbedding) {
                             {cut(q, 1, 3, 5), cut(k, 1, 3, 5), cut(v, 1, 3, 5), first[1], first[2],
                              ints({kBatch}, {4, 4}), ints({}, {5}), cos, sin},
                             3, a);
-  EXPECT_LE(difference(*second[0], *cut(whole[0], 1, 3, 5)), 1e-12);
-  for (const size_t i : {1, 2}) EXPECT_LE(difference(*second[i], *whole[i]), 0);
+  EXPECT_LE(largest_difference(*second[0], *cut(whole[0], 1, 3, 5)), 1e-12);
+  for (const size_t i : {1, 2}) EXPECT_LE(largest_difference(*second[i], *whole[i]), 0);
   // Counts that cannot be.
   EXPECT_THROW(apply(op, {"q", "k", "v", "pk", "pv", "n", "all", "cos", "sin"},
                      {q, k, v, first[1], first[2], ints({kBatch}, {1, 1}), ints({}, {8}), cos, sin}, 3, a),
@@ -143,7 +143,7 @@ TEST(Past, WhatAMaskHidesIsNotSeen) {
   const auto masked = apply("Attention", {"q", "k", "v", "m"},
                             {q, k, v, ints({kLength, kLength}, seen, OnnxType::boolean)}, 1, a);
   const auto fewer = apply("Attention", {"q", "k", "v"}, {q, cut(k, 1, 0, 3), cut(v, 1, 0, 3)}, 1, a);
-  EXPECT_LE(difference(*cut(masked[0], 1, 1, 5), *cut(fewer[0], 1, 1, 5)), 1e-12);
+  EXPECT_LE(largest_difference(*cut(masked[0], 1, 1, 5), *cut(fewer[0], 1, 1, 5)), 1e-12);
   const ArrayPtr nothing = cut(masked[0], 1, 0, 1);
   EXPECT_EQ(nothing->reals.size(), static_cast<size_t>(kBatch * kHeads * kSize));
   for (const double y : nothing->reals) EXPECT_EQ(y, 0);
@@ -154,8 +154,8 @@ TEST(Past, WhatAMaskHidesIsNotSeen) {
   const auto counted = apply(op, {"q", "k", "v", "", "m"}, {q, k, v, ints({kBatch}, {3, 3})}, 1, m);
   const auto named = apply(op, {"q", "k", "v", "", "m"},
                            {q, k, v, ints({kBatch, kLength}, {1, 1, 1, 0, 0, 1, 1, 1, 0, 0})}, 1, m);
-  EXPECT_LE(difference(*counted[0], *fewer[0]), 1e-12);
-  EXPECT_LE(difference(*named[0], *fewer[0]), 1e-12);
+  EXPECT_LE(largest_difference(*counted[0], *fewer[0]), 1e-12);
+  EXPECT_LE(largest_difference(*named[0], *fewer[0]), 1e-12);
 }
 
 // A loop whose state grows: it runs, and nothing is said of shapes that change from round to round.

@@ -21,8 +21,8 @@ Network model(const std::string& name) {
 }
 
 // Random samples of a network's one input.
-struct Samples {
-  explicit Samples(const Network& net, int64_t n = 96, uint64_t seed = 3) : count(n) {
+struct RepairSamples {
+  explicit RepairSamples(const Network& net, int64_t n = 96, uint64_t seed = 3) : count(n) {
     const ArrayPtr input = input_shapes(net, {}).front();
     dims.assign(input->dims.begin() + 1, input->dims.end());
     Rng rng(seed);
@@ -78,7 +78,7 @@ std::vector<std::pair<double, double>> moments(const Array& a) {
 TEST(Repair, RunningStatisticsAreThoseOfTheReferenceExecutor) {
   for (const char* name : {"cnn_batch_norm", "resnet"}) {
     Network net = model(name);
-    const Samples samples(net);
+    const RepairSamples samples(net);
     Repair repair(net, {samples.dims});
     ASSERT_TRUE(repair.has_norms());
     const auto changed = repair.run(samples.data(), {});
@@ -112,7 +112,7 @@ TEST(Repair, RunningStatisticsAreThoseOfTheReferenceExecutor) {
 TEST(Repair, ReachesMeansAndDeviationsAskedFor) {
   for (const char* name : {"mlp_relu", "mlp_gelu", "cnn", "unet"}) {
     const Network net = model(name);
-    const Samples samples(net);
+    const RepairSamples samples(net);
     Repair repair(net, {samples.dims});
     ASSERT_FALSE(repair.has_norms());
     ASSERT_GT(repair.layers(), 0u);
@@ -141,7 +141,7 @@ TEST(Repair, ReachesMeansAndDeviationsAskedFor) {
 
 TEST(Repair, NothingChangesForGoalsThatAreMet) {
   const Network net = model("cnn");
-  const Samples samples(net);
+  const RepairSamples samples(net);
   Repair repair(net, {samples.dims});
   const auto changed = repair.run(samples.data(), repair.measure(samples.data()));
   ASSERT_FALSE(changed.empty());
@@ -154,7 +154,7 @@ TEST(Repair, NothingChangesForGoalsThatAreMet) {
 TEST(Repair, TheSameBitsForAnyThreads) {
   for (const char* name : {"resnet", "cnn"}) {
     const Network net = model(name);
-    const Samples samples(net);
+    const RepairSamples samples(net);
     const auto run = [&](int threads) {
       set_threads(threads);
       Repair repair(net, {samples.dims});
@@ -178,7 +178,7 @@ TEST(Repair, GoalsAreWeightedMeans) {
 
 TEST(Repair, Refused) {
   const Network net = model("cnn");
-  const Samples samples(net);
+  const RepairSamples samples(net);
   Repair repair(net, {samples.dims});
   const auto goals = repair.measure(samples.data());
   EXPECT_THROW(repair.run({.samples = 0, .fill = samples.data().fill}, goals), Error);

@@ -28,7 +28,7 @@ StoredTensors tensors_of(const std::string& path) {
         {.name = e.name, .type = *onnx_type(e.dtype), .dims = e.shape, .bytes = file->bytes(e)});
   return all;
 }
-Array array_of(const Safetensors& file, const std::string& name) {
+Array stored_array(const Safetensors& file, const std::string& name) {
   const TensorEntry& e = file.at(name);
   return to_array({.name = name, .type = *onnx_type(e.dtype), .dims = e.shape, .bytes = file.bytes(e)});
 }
@@ -61,8 +61,8 @@ TEST_P(Stored, GivesPyTorchsNumbers) {
   EXPECT_EQ(stored.assumed, GetParam().assumed);
   const Safetensors io = Safetensors::open(kFolder + GetParam().file + ".io.safetensors");
   Executor executor(stored.network, Precision::f64);
-  const auto got = executor.run({std::make_shared<const Array>(array_of(io, "in.0"))});
-  const Array expected = array_of(io, "out.0");
+  const auto got = executor.run({std::make_shared<const Array>(stored_array(io, "in.0"))});
+  const Array expected = stored_array(io, "out.0");
   ASSERT_EQ(got.size(), 1u);
   ASSERT_EQ(got[0]->dims, expected.dims);
   double largest = 0, difference = 0;
@@ -182,11 +182,11 @@ RecipeResult read_mlp(const std::string& recipe) {
   return from_recipe(Json::parse(recipe, "mine.json"), "mine.json", tensors_of(kFolder + "mlp.safetensors"),
                      {});
 }
-constexpr const char* kInput = R"({"op":"input","out":"x","dims":["batch",7],"channels":1},)";
+constexpr const char* kSmallInput = R"({"op":"input","out":"x","dims":["batch",7],"channels":1},)";
 
 TEST(Recipes, OperatorsOfOnnxAndExpressions) {
   const RecipeResult made = read_mlp(small_recipe(
-      std::string(kInput) +
+      std::string(kSmallInput) +
           R"({"repeat":"i","from":1,"while":"fc{i}.weight","graph":[
                {"onnx":"Gemm","in":["x",{"tensor":"fc{i}.weight"},{"tensor":"fc{i}.bias"}],"attributes":{"transB":1},"out":"x"},
                {"if":"fc{i}.weight","graph":[{"onnx":"Clip","in":["x",{"number":-1},{"number":1}],"out":"x"}]}]},
@@ -199,7 +199,7 @@ TEST(Recipes, OperatorsOfOnnxAndExpressions) {
 
 TEST(Recipes, WhatIsWrongWithThem) {
   const auto recipe = [](const std::string& graph, const std::string& more = "") {
-    return [=] { (void)read_mlp(small_recipe(kInput + graph, more)); };
+    return [=] { (void)read_mlp(small_recipe(kSmallInput + graph, more)); };
   };
   const auto bad = [&](const std::string& graph, const std::string& words, const std::string& more = "") {
     EXPECT_TRUE(throws_error(ErrorKind::bad_schema, recipe(graph, more), words)) << graph;

@@ -18,7 +18,7 @@ constexpr double kTolerance = 1e-10;
 const std::vector<std::vector<int64_t>> kShapes = {{2, 32, 32, 1},     {2, 5, 4, 3}, {3, 4, 5, 3, 2},
                                                    {2, 3, 4, 3, 5, 2}, {3, 6, 2},    {4, 3}};
 
-void randomise(ParamSet<double>& params, uint64_t seed) {
+void randomise_small(ParamSet<double>& params, uint64_t seed) {
   Rng rng(seed);
   for (double& v : params.values().span()) v = 0.3 * rng.normal();
 }
@@ -29,7 +29,7 @@ void check_equivariance(const std::vector<int64_t>& dims, DwsLayerOptions option
   ParamSet<double> params;
   const DwsLayer<double> layer(params, "layer", space, options);
   params.freeze();
-  randomise(params, 1);
+  randomise_small(params, 1);
   const Layer run = [&](Tape<double>& tape, const WeightFeatures<double>& f) {
     return layer.forward(tape, params, f);
   };

@@ -22,13 +22,13 @@ constexpr int64_t kBatch = 2, kLength = 5, kWidth = 14, kPast = 3;
 struct Shape {
   int64_t heads = 3, kv = 3, size = 8, value_size = 6;
 };
-struct Case {
+struct AttentionCase {
   std::string name;
   Make fused, plain;
   int groups;         // free ones
   std::string kinds;  // as in network_symmetry_test
 };
-std::ostream& operator<<(std::ostream& out, const Case& c) {
+std::ostream& operator<<(std::ostream& out, const AttentionCase& c) {
   return out << c.name;
 }
 
@@ -311,7 +311,7 @@ void packed_multi_head(GraphMaker& g, const Shape& s, bool fused) {
   finish(g, s, plain_attention(g, {.shape = s}, parts[0], parts[1], parts[2]));
 }
 
-class FusedAttention : public ::testing::TestWithParam<Case> {};
+class FusedAttention : public ::testing::TestWithParam<AttentionCase> {};
 
 TEST_P(FusedAttention, GivesTheNumbersOfItsParts) {
   const Found fused = found(GetParam().fused), plain = found(GetParam().plain);
@@ -356,53 +356,55 @@ Make with(F f, const Shape& s) {
 INSTANTIATE_TEST_SUITE_P(
     Operators, FusedAttention,
     ::testing::Values(
-        Case{"standard", with(standard, kHeads), plain({.shape = kHeads}), 3, "scale sign nested"},
-        Case{"standard_mask", with(standard_mask, kHeads), plain({.shape = kHeads, .mask = "m"}), 3,
-             "scale sign nested"},
-        Case{"standard_grouped_causal_softcap", with(standard_causal_cap, kGrouped),
-             plain({.shape = kGrouped, .causal = true, .softcap = 1.5f}), 4, "scale sign nested"},
-        Case{"standard_four_axes", with(standard_four_axes, kGrouped), plain({.shape = kGrouped}), 4,
-             "scale sign nested"},
-        Case{"standard_past", with(standard_past, kGrouped),
-             plain({.shape = kGrouped, .causal = true, .past = true}), 1, "nested"},
-        Case{"standard_rotary",
-             with([](GraphMaker& g, const Shape& s) { standard_rotary(g, s, 8, false); }, kGrouped),
-             plain({.shape = kGrouped, .rotary = 8}), 3, "scale sign nested"},
-        Case{"standard_rotary_part",
-             with([](GraphMaker& g, const Shape& s) { standard_rotary(g, s, 4, false); }, kGrouped),
-             plain({.shape = kGrouped, .rotary = 4}), 4, "scale sign nested"},
-        Case{"standard_rotary_interleaved",
-             with([](GraphMaker& g, const Shape& s) { standard_rotary(g, s, 8, true); }, kGrouped),
-             plain({.shape = kGrouped, .rotary = 8, .interleaved = true}), 3, "scale sign nested"},
-        Case{"multi_head", with(multi_head, kHeads), plain({.shape = kHeads, .causal = true, .bias = true}),
-             3, "scale sign nested"},
-        Case{"multi_head_apart", with(multi_head_apart, kHeads), plain({.shape = kHeads}), 3,
-             "scale sign nested"},
-        Case{"multi_head_packed",
-             with([](GraphMaker& g, const Shape& s) { packed_multi_head(g, s, true); }, kAlike),
-             with([](GraphMaker& g, const Shape& s) { packed_multi_head(g, s, false); }, kAlike), 2,
-             "sign nested"},
-        Case{"microsoft_rotary",
-             with([](GraphMaker& g, const Shape& s) { microsoft_rotary(g, s, 8, false); }, kGrouped),
-             plain({.shape = kGrouped, .rotary = 8}), 3, "scale sign nested"},
-        Case{"microsoft_rotary_part_apart",
-             with([](GraphMaker& g, const Shape& s) { microsoft_rotary(g, s, 4, true); }, kGrouped),
-             plain({.shape = kGrouped, .rotary = 4}), 4, "scale sign nested"},
-        Case{"multi_head_pair",
-             with([](GraphMaker& g, const Shape& s) { multi_head_pair(g, s, true); }, kAlike),
-             with([](GraphMaker& g, const Shape& s) { multi_head_pair(g, s, false); }, kAlike), 2,
-             "scale sign nested"},
-        Case{"grouped_rotary",
-             with([](GraphMaker& g, const Shape& s) { grouped(g, s, true, false); }, kGroupedAlike),
-             plain({.shape = kGroupedAlike, .causal = true, .rotary = 8}), 3, "scale sign nested"},
-        Case{"grouped_packed",
-             with([](GraphMaker& g, const Shape& s) { grouped(g, s, false, true); }, kGroupedAlike),
-             with([](GraphMaker& g, const Shape& s) { plain_packed(g, {.shape = s, .causal = true}); },
-                  kGroupedAlike),
-             4, "scale sign nested"},
-        Case{"packed_weights", with(packed_attention, kHeads),
-             with([](GraphMaker& g, const Shape& s) { plain_packed(g, {.shape = s, .bias = true}); }, kHeads),
-             3, "scale sign nested"}),
+        AttentionCase{"standard", with(standard, kHeads), plain({.shape = kHeads}), 3, "scale sign nested"},
+        AttentionCase{"standard_mask", with(standard_mask, kHeads), plain({.shape = kHeads, .mask = "m"}), 3,
+                      "scale sign nested"},
+        AttentionCase{"standard_grouped_causal_softcap", with(standard_causal_cap, kGrouped),
+                      plain({.shape = kGrouped, .causal = true, .softcap = 1.5f}), 4, "scale sign nested"},
+        AttentionCase{"standard_four_axes", with(standard_four_axes, kGrouped), plain({.shape = kGrouped}), 4,
+                      "scale sign nested"},
+        AttentionCase{"standard_past", with(standard_past, kGrouped),
+                      plain({.shape = kGrouped, .causal = true, .past = true}), 1, "nested"},
+        AttentionCase{"standard_rotary",
+                      with([](GraphMaker& g, const Shape& s) { standard_rotary(g, s, 8, false); }, kGrouped),
+                      plain({.shape = kGrouped, .rotary = 8}), 3, "scale sign nested"},
+        AttentionCase{"standard_rotary_part",
+                      with([](GraphMaker& g, const Shape& s) { standard_rotary(g, s, 4, false); }, kGrouped),
+                      plain({.shape = kGrouped, .rotary = 4}), 4, "scale sign nested"},
+        AttentionCase{"standard_rotary_interleaved",
+                      with([](GraphMaker& g, const Shape& s) { standard_rotary(g, s, 8, true); }, kGrouped),
+                      plain({.shape = kGrouped, .rotary = 8, .interleaved = true}), 3, "scale sign nested"},
+        AttentionCase{"multi_head", with(multi_head, kHeads),
+                      plain({.shape = kHeads, .causal = true, .bias = true}), 3, "scale sign nested"},
+        AttentionCase{"multi_head_apart", with(multi_head_apart, kHeads), plain({.shape = kHeads}), 3,
+                      "scale sign nested"},
+        AttentionCase{"multi_head_packed",
+                      with([](GraphMaker& g, const Shape& s) { packed_multi_head(g, s, true); }, kAlike),
+                      with([](GraphMaker& g, const Shape& s) { packed_multi_head(g, s, false); }, kAlike), 2,
+                      "sign nested"},
+        AttentionCase{"microsoft_rotary",
+                      with([](GraphMaker& g, const Shape& s) { microsoft_rotary(g, s, 8, false); }, kGrouped),
+                      plain({.shape = kGrouped, .rotary = 8}), 3, "scale sign nested"},
+        AttentionCase{"microsoft_rotary_part_apart",
+                      with([](GraphMaker& g, const Shape& s) { microsoft_rotary(g, s, 4, true); }, kGrouped),
+                      plain({.shape = kGrouped, .rotary = 4}), 4, "scale sign nested"},
+        AttentionCase{"multi_head_pair",
+                      with([](GraphMaker& g, const Shape& s) { multi_head_pair(g, s, true); }, kAlike),
+                      with([](GraphMaker& g, const Shape& s) { multi_head_pair(g, s, false); }, kAlike), 2,
+                      "scale sign nested"},
+        AttentionCase{"grouped_rotary",
+                      with([](GraphMaker& g, const Shape& s) { grouped(g, s, true, false); }, kGroupedAlike),
+                      plain({.shape = kGroupedAlike, .causal = true, .rotary = 8}), 3, "scale sign nested"},
+        AttentionCase{
+            "grouped_packed",
+            with([](GraphMaker& g, const Shape& s) { grouped(g, s, false, true); }, kGroupedAlike),
+            with([](GraphMaker& g, const Shape& s) { plain_packed(g, {.shape = s, .causal = true}); },
+                 kGroupedAlike),
+            4, "scale sign nested"},
+        AttentionCase{
+            "packed_weights", with(packed_attention, kHeads),
+            with([](GraphMaker& g, const Shape& s) { plain_packed(g, {.shape = s, .bias = true}); }, kHeads),
+            3, "scale sign nested"}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -13,13 +13,13 @@ using testing::GraphMaker;
 using testing::Ints;
 using testing::Strings;
 
-struct Case {
+struct FusedCase {
   std::string name;
   Make fused, plain;
   int groups;
   std::string kinds;
 };
-std::ostream& operator<<(std::ostream& out, const Case& c) {
+std::ostream& operator<<(std::ostream& out, const FusedCase& c) {
   return out << c.name;
 }
 
@@ -164,7 +164,7 @@ Make few_bits_lstm(bool fused) {
   };
 }
 
-class Fused : public ::testing::TestWithParam<Case> {};
+class Fused : public ::testing::TestWithParam<FusedCase> {};
 
 TEST_P(Fused, GivesTheNumbersOfItsParts) {
   const Found fused = found(GetParam().fused), plain = found(GetParam().plain);
@@ -198,10 +198,10 @@ TEST_P(Fused, HoldsOfWeightsForInputs) {
 }
 
 template <class A, class B>
-Case activation(const std::string& name, A fused, B plain) {
+FusedCase activation(const std::string& name, A fused, B plain) {
   return {name, mlp(fused), mlp(plain), 1, ""};
 }
-Case norm(const std::string& name, bool centred, bool bias) {
+FusedCase norm(const std::string& name, bool centred, bool bias) {
   return {name, mlp([=](GraphMaker& g, const std::string& h) { return skip_norm(g, h, centred, bias); }),
           mlp([=](GraphMaker& g, const std::string& h) { return plain_norm(g, h, centred, bias); }), 1,
           "scale sign"};
@@ -234,26 +234,26 @@ INSTANTIATE_TEST_SUITE_P(
             [](GraphMaker& g, const std::string& h) {
               return g.node("Mul", {h, g.node("Sigmoid", {g.node("Mul", {h, g.scalar(1.5f)})})});
             }),
-        Case{"fused_matmul", mlp([](GraphMaker& g, const std::string& h) {
-               return g.node("Relu", {g.node("com.microsoft.FusedMatMul", {h, g.weight("C", {9, 9})},
-                                             {.i = {{"transB", 1}}, .f = {{"alpha", 0.5f}}})});
-             }),
-             mlp([](GraphMaker& g, const std::string& h) {
-               const std::string turned = g.node("Transpose", {g.weight("C", {9, 9})});
-               return g.node("Relu", {g.node("Mul", {g.node("MatMul", {h, turned}), g.scalar(0.5f)})});
-             }),
-             2, "scale sign"},
+        FusedCase{"fused_matmul", mlp([](GraphMaker& g, const std::string& h) {
+                    return g.node("Relu", {g.node("com.microsoft.FusedMatMul", {h, g.weight("C", {9, 9})},
+                                                  {.i = {{"transB", 1}}, .f = {{"alpha", 0.5f}}})});
+                  }),
+                  mlp([](GraphMaker& g, const std::string& h) {
+                    const std::string turned = g.node("Transpose", {g.weight("C", {9, 9})});
+                    return g.node("Relu", {g.node("Mul", {g.node("MatMul", {h, turned}), g.scalar(0.5f)})});
+                  }),
+                  2, "scale sign"},
         norm("skip_layer_norm", true, true), norm("skip_layer_norm_no_bias", true, false),
         norm("skip_rms_norm", false, true), norm("skip_rms_norm_no_bias", false, false),
-        Case{"fused_conv", conv(true, "Relu", false), conv(false, "Relu", false), 1, "scale"},
-        Case{"fused_conv_sum", conv(true, "Relu", true), conv(false, "Relu", true), 1, "scale"},
-        Case{"fused_conv_tanh", conv(true, "Tanh", true), conv(false, "Tanh", true), 1, "sign"},
-        Case{"fused_conv_sigmoid", conv(true, "Sigmoid", false), conv(false, "Sigmoid", false), 1, ""},
+        FusedCase{"fused_conv", conv(true, "Relu", false), conv(false, "Relu", false), 1, "scale"},
+        FusedCase{"fused_conv_sum", conv(true, "Relu", true), conv(false, "Relu", true), 1, "scale"},
+        FusedCase{"fused_conv_tanh", conv(true, "Tanh", true), conv(false, "Tanh", true), 1, "sign"},
+        FusedCase{"fused_conv_sigmoid", conv(true, "Sigmoid", false), conv(false, "Sigmoid", false), 1, ""},
         // The first's rows stand in whole blocks of the second's columns, or not at all where zero points
         // share a byte.
-        Case{"few_bits", few_bits(true, false), few_bits(false, false), 2, "scale"},
-        Case{"few_bits_lstm", few_bits_lstm(true), few_bits_lstm(false), 1, ""},
-        Case{"few_bits_zero_points", few_bits(true, true), few_bits(false, true), 1, "scale"}),
+        FusedCase{"few_bits", few_bits(true, false), few_bits(false, false), 2, "scale"},
+        FusedCase{"few_bits_lstm", few_bits_lstm(true), few_bits_lstm(false), 1, ""},
+        FusedCase{"few_bits_zero_points", few_bits(true, true), few_bits(false, true), 1, "scale"}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -11,13 +11,13 @@ using testing::GraphMaker;
 using testing::Ints;
 using testing::Strings;
 
-struct Case {
+struct RefutedCase {
   std::string name;
   Make make;
   int groups;  // what is right is still found
   std::string kinds;
 };
-std::ostream& operator<<(std::ostream& out, const Case& c) {
+std::ostream& operator<<(std::ostream& out, const RefutedCase& c) {
   return out << c.name;
 }
 
@@ -174,7 +174,7 @@ void attended_twice(GraphMaker& g) {
   g.output(g.node("MatMul", {y, g.weight("B", {4, 2})}), {2, 3, 2});
 }
 
-class Refuted : public ::testing::TestWithParam<Case> {};
+class Refuted : public ::testing::TestWithParam<RefutedCase> {};
 
 TEST_P(Refuted, WhatIsClaimedHolds) {
   const Found f = found(GetParam().make);
@@ -191,63 +191,66 @@ TEST_P(Refuted, WhatIsClaimedHolds) {
 INSTANTIATE_TEST_SUITE_P(
     Networks, Refuted,
     ::testing::Values(
-        Case{"heads_with_heads", [](GraphMaker& g) { heads_with_heads(g, false); }, 2, "sign"},
-        Case{"heads_with_heads_einsum", [](GraphMaker& g) { heads_with_heads(g, true); }, 2, ""},
-        Case{"rows_with_filters", rows_with_filters, 2, "scale sign"},
-        Case{"padded_axes", padded_axes, 1, "scale"}, Case{"padded_along", padded_along, 1, "scale"},
-        Case{"grouped_residual", [](GraphMaker& g) { grouped_residual(g, false); }, 2, "scale"},
-        Case{"grouped_residual_transposed", [](GraphMaker& g) { grouped_residual(g, true); }, 2, "scale"},
-        Case{"grouped_batch", grouped_batch, 3, "nested"},
-        Case{"normalised_batch", normalised_batch, 3, "nested"},
-        Case{"sine_of_sine", sine_of_sine, 1, "sign phase"},
-        Case{"cut_within_second", cut_within_second, 1, ""}, Case{"crossed", crossed, 1, ""},
-        Case{"block_beside_part", block_beside_part, 3, ""},
-        Case{"attended_twice", attended_twice, 4, "scale sign nested"},
-        Case{"turned_region", turned_region, 0, ""},
-        Case{"convolved",
-             [](GraphMaker& g) {
-               along_places(g, [&](const std::string& x) {
-                 return g.node("Conv", {x, g.weight("W", {3, 3, 3})}, {.ints = {{"pads", {1, 1}}}});
-               });
-             },
-             2, ""},
-        Case{"pooled",
-             [](GraphMaker& g) {
-               along_places(g, [&](const std::string& x) {
-                 return g.node("MaxPool", {x}, {.ints = {{"kernel_shape", {3}}, {"pads", {1, 1}}}});
-               });
-             },
-             2, "nested"},
-        Case{"cumulated",
-             [](GraphMaker& g) {
-               along_places(g, [&](const std::string& x) {
-                 return g.node("CumSum", {x, g.ints("axis", {}, {2})});
-               });
-             },
-             2, "nested"},
-        Case{"reversed",
-             [](GraphMaker& g) {
-               along_places(g, [&](const std::string& x) {
-                 return g.node("Slice", {x, g.ints({-1}), g.ints({-9}), g.ints({2}), g.ints({-1})});
-               });
-             },
-             2, "nested"},
-        Case{"looked_up",
-             [](GraphMaker& g) {
-               along_places(g, [&](const std::string& x) {
-                 return g.node("Gather", {x, g.ints({2, 0, 3, 1})}, {.i = {{"axis", 2}}});
-               });
-             },
-             2, "nested"},
-        Case{"compared",
-             [](GraphMaker& g) {
-               along_places(g, [&](const std::string& x) {
-                 const Attributes turn{.ints = {{"perm", {0, 2, 1}}}};
-                 const std::string y = g.node("LRN", {g.node("Transpose", {x}, turn)}, {.i = {{"size", 3}}});
-                 return g.node("Transpose", {y}, turn);
-               });
-             },
-             2, "nested"}),
+        RefutedCase{"heads_with_heads", [](GraphMaker& g) { heads_with_heads(g, false); }, 2, "sign"},
+        RefutedCase{"heads_with_heads_einsum", [](GraphMaker& g) { heads_with_heads(g, true); }, 2, ""},
+        RefutedCase{"rows_with_filters", rows_with_filters, 2, "scale sign"},
+        RefutedCase{"padded_axes", padded_axes, 1, "scale"},
+        RefutedCase{"padded_along", padded_along, 1, "scale"},
+        RefutedCase{"grouped_residual", [](GraphMaker& g) { grouped_residual(g, false); }, 2, "scale"},
+        RefutedCase{"grouped_residual_transposed", [](GraphMaker& g) { grouped_residual(g, true); }, 2,
+                    "scale"},
+        RefutedCase{"grouped_batch", grouped_batch, 3, "nested"},
+        RefutedCase{"normalised_batch", normalised_batch, 3, "nested"},
+        RefutedCase{"sine_of_sine", sine_of_sine, 1, "sign phase"},
+        RefutedCase{"cut_within_second", cut_within_second, 1, ""}, RefutedCase{"crossed", crossed, 1, ""},
+        RefutedCase{"block_beside_part", block_beside_part, 3, ""},
+        RefutedCase{"attended_twice", attended_twice, 4, "scale sign nested"},
+        RefutedCase{"turned_region", turned_region, 0, ""},
+        RefutedCase{"convolved",
+                    [](GraphMaker& g) {
+                      along_places(g, [&](const std::string& x) {
+                        return g.node("Conv", {x, g.weight("W", {3, 3, 3})}, {.ints = {{"pads", {1, 1}}}});
+                      });
+                    },
+                    2, ""},
+        RefutedCase{"pooled",
+                    [](GraphMaker& g) {
+                      along_places(g, [&](const std::string& x) {
+                        return g.node("MaxPool", {x}, {.ints = {{"kernel_shape", {3}}, {"pads", {1, 1}}}});
+                      });
+                    },
+                    2, "nested"},
+        RefutedCase{"cumulated",
+                    [](GraphMaker& g) {
+                      along_places(g, [&](const std::string& x) {
+                        return g.node("CumSum", {x, g.ints("axis", {}, {2})});
+                      });
+                    },
+                    2, "nested"},
+        RefutedCase{"reversed",
+                    [](GraphMaker& g) {
+                      along_places(g, [&](const std::string& x) {
+                        return g.node("Slice", {x, g.ints({-1}), g.ints({-9}), g.ints({2}), g.ints({-1})});
+                      });
+                    },
+                    2, "nested"},
+        RefutedCase{"looked_up",
+                    [](GraphMaker& g) {
+                      along_places(g, [&](const std::string& x) {
+                        return g.node("Gather", {x, g.ints({2, 0, 3, 1})}, {.i = {{"axis", 2}}});
+                      });
+                    },
+                    2, "nested"},
+        RefutedCase{
+            "compared",
+            [](GraphMaker& g) {
+              along_places(g, [&](const std::string& x) {
+                const Attributes turn{.ints = {{"perm", {0, 2, 1}}}};
+                const std::string y = g.node("LRN", {g.node("Transpose", {x}, turn)}, {.i = {{"size", 3}}});
+                return g.node("Transpose", {y}, turn);
+              });
+            },
+            2, "nested"}),
     [](const auto& test) { return test.param.name; });
 
 // Rows of a table from `from` on, three of them averaged: which they are depends on the lengths of inputs.

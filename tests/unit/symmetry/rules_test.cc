@@ -11,13 +11,13 @@ using testing::GraphMaker;
 using testing::Ints;
 using testing::Strings;
 
-struct Case {
+struct RuleCase {
   std::string name;
   Make make;
   int groups;
   std::string kinds;
 };
-std::ostream& operator<<(std::ostream& out, const Case& c) {
+std::ostream& operator<<(std::ostream& out, const RuleCase& c) {
   return out << c.name;
 }
 constexpr auto kBoolean = onnx::TensorProto::BOOL;
@@ -146,7 +146,7 @@ void both_directions(GraphMaker& g) {
   g.output(sum, {1, 3});
 }
 // The same of weights of 8 bits, with a scale for each column.
-void few_bits_lstm(GraphMaker& g) {
+void lstm_of_few_bits(GraphMaker& g) {
   g.input("x", {5, 2, 4});
   const auto bits = [&](const std::string& name, const Ints& dims, int64_t n, int64_t seed) {
     return g.ints(name, dims, bytes(n, seed), kBytes);
@@ -183,7 +183,7 @@ void directions_added(GraphMaker& g) {
 
 // x (3, 6) -> 8 units -> what `middle` makes of them -> 2.
 template <class Middle>
-Make mlp(Middle middle) {
+Make mlp_with(Middle middle) {
   return [middle](GraphMaker& g) {
     g.input("x", {3, 6});
     const std::string y = middle(g, g.node("Relu", {g.node("MatMul", {"x", g.weight("A", {6, 8})})}));
@@ -295,7 +295,7 @@ void dequantised(GraphMaker& g) {
            {2, 3, 3, 3});
 }
 
-class Rules : public ::testing::TestWithParam<Case> {};
+class Rules : public ::testing::TestWithParam<RuleCase> {};
 
 TEST_P(Rules, AsLargeAsItShouldBeAndHolds) {
   const Found f = found(GetParam().make);
@@ -314,29 +314,33 @@ TEST_P(Rules, HoldsOfWeightsForInputs) {
 INSTANTIATE_TEST_SUITE_P(
     Operators, Rules,
     ::testing::Values(
-        Case{"scan", [](GraphMaker& g) { scanned(g, false); }, 2, "scale sign"},
-        Case{"scan_backward", [](GraphMaker& g) { scanned(g, true); }, 2, "scale sign"},
-        Case{"scan_rectified", scanned_rectified, 1, "scale"}, Case{"scan_weights", scanned_weights, 0, ""},
-        Case{"loop", looped, 2, "scale sign"}, Case{"if_decided_by_shapes", mlp(squeezed), 1, "scale"},
-        Case{"if", mlp(chosen), 1, "scale"}, Case{"if_one_held", mlp(chosen_sigmoid), 1, ""},
-        Case{"loop_that_grows", growing, 0, ""}, Case{"rows_mixed", mixed_rows, 1, ""},
-        Case{"both_directions", both_directions, 1, "nested"},
-        Case{"few_bits_lstm", few_bits_lstm, 1, "nested"}, Case{"directions_added", directions_added, 1, ""},
-        Case{"gather_nd", mlp(gathered), 1, "scale"},
-        Case{"scatter_nd", mlp([](GraphMaker& g, const std::string& h) { return scattered(g, h, "none"); }),
-             1, "scale"},
-        Case{"scatter_nd_add",
-             mlp([](GraphMaker& g, const std::string& h) { return scattered(g, h, "add"); }), 1, "scale"},
-        Case{"scatter_nd_max",
-             mlp([](GraphMaker& g, const std::string& h) { return scattered(g, h, "max"); }), 1, ""},
-        Case{"pad", cnn([](GraphMaker& g, const std::string& h) { return padded(g, h, 0); }), 1, "scale"},
-        Case{"pad_one", cnn([](GraphMaker& g, const std::string& h) { return padded(g, h, 1); }), 1, ""},
-        Case{"resize", cnn(resized), 1, "scale"}, Case{"roi_align", cnn(regions), 1, "scale"},
-        Case{"grid_sample", cnn(at_grid), 1, "scale"},
-        Case{"qlinear_matmul", [](GraphMaker& g) { quantised(g, false); }, 1, ""},
-        Case{"qlinear_mul", [](GraphMaker& g) { quantised(g, false, "QLinearMul"); }, 1, ""},
-        Case{"qlinear_conv", [](GraphMaker& g) { quantised(g, true); }, 1, ""},
-        Case{"quantised_biases", dequantised, 1, ""}),
+        RuleCase{"scan", [](GraphMaker& g) { scanned(g, false); }, 2, "scale sign"},
+        RuleCase{"scan_backward", [](GraphMaker& g) { scanned(g, true); }, 2, "scale sign"},
+        RuleCase{"scan_rectified", scanned_rectified, 1, "scale"},
+        RuleCase{"scan_weights", scanned_weights, 0, ""}, RuleCase{"loop", looped, 2, "scale sign"},
+        RuleCase{"if_decided_by_shapes", mlp_with(squeezed), 1, "scale"},
+        RuleCase{"if", mlp_with(chosen), 1, "scale"},
+        RuleCase{"if_one_held", mlp_with(chosen_sigmoid), 1, ""}, RuleCase{"loop_that_grows", growing, 0, ""},
+        RuleCase{"rows_mixed", mixed_rows, 1, ""}, RuleCase{"both_directions", both_directions, 1, "nested"},
+        RuleCase{"few_bits_lstm", lstm_of_few_bits, 1, "nested"},
+        RuleCase{"directions_added", directions_added, 1, ""},
+        RuleCase{"gather_nd", mlp_with(gathered), 1, "scale"},
+        RuleCase{"scatter_nd",
+                 mlp_with([](GraphMaker& g, const std::string& h) { return scattered(g, h, "none"); }), 1,
+                 "scale"},
+        RuleCase{"scatter_nd_add",
+                 mlp_with([](GraphMaker& g, const std::string& h) { return scattered(g, h, "add"); }), 1,
+                 "scale"},
+        RuleCase{"scatter_nd_max",
+                 mlp_with([](GraphMaker& g, const std::string& h) { return scattered(g, h, "max"); }), 1, ""},
+        RuleCase{"pad", cnn([](GraphMaker& g, const std::string& h) { return padded(g, h, 0); }), 1, "scale"},
+        RuleCase{"pad_one", cnn([](GraphMaker& g, const std::string& h) { return padded(g, h, 1); }), 1, ""},
+        RuleCase{"resize", cnn(resized), 1, "scale"}, RuleCase{"roi_align", cnn(regions), 1, "scale"},
+        RuleCase{"grid_sample", cnn(at_grid), 1, "scale"},
+        RuleCase{"qlinear_matmul", [](GraphMaker& g) { quantised(g, false); }, 1, ""},
+        RuleCase{"qlinear_mul", [](GraphMaker& g) { quantised(g, false, "QLinearMul"); }, 1, ""},
+        RuleCase{"qlinear_conv", [](GraphMaker& g) { quantised(g, true); }, 1, ""},
+        RuleCase{"quantised_biases", dequantised, 1, ""}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

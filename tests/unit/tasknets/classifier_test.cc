@@ -18,20 +18,20 @@ namespace {
 using testing::expect_error;
 using testing::TempDir;
 
-struct Kind {
+struct Trained {
   const char* arch;
   nn::Norm norm;
   Activation activation;
 };
-const Kind kKinds[] = {{"mlp:", nn::Norm::none, Activation::relu},
-                       {"mlp:9,7", nn::Norm::none, Activation::relu},
-                       {"mlp:9,7", nn::Norm::batch, Activation::tanh},
-                       {"mlp:9", nn::Norm::layer, Activation::gelu},
-                       {"cnn:4,5s2", nn::Norm::none, Activation::tanh},
-                       {"cnn:4k5,p,5k1,a,f6", nn::Norm::batch, Activation::relu},
-                       {"vgg:2", nn::Norm::batch, Activation::gelu}};
+const Trained kKinds[] = {{"mlp:", nn::Norm::none, Activation::relu},
+                          {"mlp:9,7", nn::Norm::none, Activation::relu},
+                          {"mlp:9,7", nn::Norm::batch, Activation::tanh},
+                          {"mlp:9", nn::Norm::layer, Activation::gelu},
+                          {"cnn:4,5s2", nn::Norm::none, Activation::tanh},
+                          {"cnn:4k5,p,5k1,a,f6", nn::Norm::batch, Activation::relu},
+                          {"vgg:2", nn::Norm::batch, Activation::gelu}};
 
-ClassifierConfig config_of(const Kind& kind) {
+ClassifierConfig config_of(const Trained& kind) {
   return {.arch = parse_arch(kind.arch),
           .norm = kind.norm,
           .activation = kind.activation,
@@ -59,7 +59,7 @@ std::vector<T> pictures(int64_t count) {
 
 // The tape's gradient along a direction against differences of the loss, in double, in training mode.
 TEST(Classifier, GradientIsThatOfTheLoss) {
-  for (const Kind& kind : kKinds) {
+  for (const Trained& kind : kKinds) {
     Classifier<double> model(config_of(kind));
     stir(model);
     const int64_t B = 3;
@@ -98,7 +98,7 @@ TEST(Classifier, GradientIsThatOfTheLoss) {
 // What is written computes what the model does: the graph of its own recipe, run by the reference executor.
 TEST(Classifier, ItsFileComputesTheSame) {
   TempDir dir;
-  for (const Kind& kind : kKinds) {
+  for (const Trained& kind : kKinds) {
     Classifier<float> model(config_of(kind));
     stir(model);
     const ClassifierConfig& c = model.settings();
