@@ -78,13 +78,13 @@ TEST_P(Stored, GivesPyTorchsNumbers) {
 TEST_P(Stored, TheEngineGivesTheSame) {
   const RecipeResult stored = read();
   const Safetensors io = Safetensors::open(kFolder + GetParam().file + ".io.safetensors");
-  const Array in = array_of(io, "in.0");
+  const Array in = stored_array(io, "in.0");
   Samples s{.dims = {{in.dims.begin() + 1, in.dims.end()}}, .numbers = {}, .count = in.dims[0]};
   auto& numbers = s.numbers.emplace_back(in.reals.begin(), in.reals.end());
   if (!in.real()) numbers.assign(in.ints.begin(), in.ints.end());
   Engine engine(stored.network, {.samples = s.dims});
   EXPECT_EQ(engine.slow(), std::vector<std::string>{});
-  expect_close(run(engine, stored.network, s), {array_of(io, "out.0").reals});
+  expect_close(run(engine, stored.network, s), {stored_array(io, "out.0").reals});
 }
 
 // Each tensor in turn is left out, and given another shape: what is said names it.
