@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <functional>
+#include <numeric>
 
+#include "align/streamed.h"
 #include "core/parallel.h"
 
 namespace dws::align {
@@ -40,9 +42,13 @@ struct List {
   std::vector<size_t> squares;  // where it acts
 };
 
+// A tensor's numbers in order, a block at a time.
+using Read = std::function<void(size_t tensor, const std::function<void(std::span<const float>)>& visit)>;
+
 class Balance {
  public:
-  Balance(const Spec& spec, const std::vector<bool>& scored, const Numbers& numbers) : spec_(spec) {
+  Balance(const Spec& spec, const std::vector<bool>& counted, const Read& read)
+      : spec_(spec), read_(read), members_(symmetry::members_by_tensor(spec)), element_(symmetry::identity_element(spec)) {
     for (size_t g = 0; g < spec.groups.size(); ++g)
       for (size_t k = 0; k < spec.groups[g].scales.size(); ++k)
         lists_.push_back({.group = static_cast<int>(g),
@@ -50,34 +56,90 @@ class Balance {
                           .size = spec.groups[g].size,
                           .entries = spec.groups[g].size * spec.groups[g].blocks,
                           .squares = {}});
-    const symmetry::MembersByTensor members = symmetry::members_by_tensor(spec);
-    for (size_t t = 0; t < spec.tensors.size(); ++t)
-      if (scored[t] && !numbers.tensors[t].empty()) add(t, members[t], numbers.tensors[t]);
-    for (size_t s = 0; s < squares_.size(); ++s)
-      for (const Acting& a : squares_[s].acting) {
-        std::vector<size_t>& list = lists_[static_cast<size_t>(a.list)].squares;
-        if (list.empty() || list.back() != s) list.push_back(s);
+    // Lists that meet in no tensor are settled one after another, so that the squares of a few tensors are held at a time.
+    part_.resize(lists_.size());
+    std::iota(part_.begin(), part_.end(), size_t{0});
+    std::vector<std::vector<size_t>> on_tensor(spec.tensors.size());
+    for (size_t l = 0; l < lists_.size(); ++l)
+      for (const symmetry::Scaling::Part& p : parts(l)) {
+        const auto t = static_cast<size_t>(tensor_of(l, p));
+        if (counted[t]) on_tensor[t].push_back(l);
       }
+    for (const std::vector<size_t>& met : on_tensor)
+      for (const size_t l : met) part_[find(l)] = find(met.front());
+    tensors_.resize(lists_.size());
+    for (size_t t = 0; t < on_tensor.size(); ++t)
+      if (!on_tensor[t].empty()) tensors_[find(on_tensor[t].front())].push_back(t);
+  }
+
+  // Bytes of squares that are held at a time.
+  uint64_t bytes() {
+    uint64_t most = 0;
+    for (const std::vector<size_t>& tensors : tensors_) {
+      uint64_t sum = 0;
+      for (const size_t t : tensors) {
+        uint64_t cells = sizeof(double);
+        for (const int64_t d : layout(t).dims) cells *= static_cast<uint64_t>(d);
+        sum += cells;
+      }
+      most = std::max(most, sum);
+    }
+    return most;
   }
 
   NetworkElement run() {
-    std::vector<std::vector<double>> logs;
-    for (const List& list : lists_) logs.emplace_back(static_cast<size_t>(list.entries), 0.0);
-    double change = lists_.empty() ? 0 : 1;
-    for (int round = 0; change > kSettled && round < kRounds; ++round) {
-      change = 0;
-      for (size_t l = 0; l < lists_.size(); ++l) change = std::max(change, settle(l, logs[l]));
-    }
-    NetworkElement g = symmetry::identity_element(spec_);
-    for (size_t l = 0; l < lists_.size(); ++l)
-      for (size_t e = 0; e < logs[l].size(); ++e)
-        g[static_cast<size_t>(lists_[l].group)].scales[static_cast<size_t>(lists_[l].scaling)][e] =
-            std::exp(logs[l][e]);
-    return g;
+    for (size_t part = 0; part < tensors_.size(); ++part)
+      if (!tensors_[part].empty()) settle_part(part);
+    return std::move(element_);
   }
 
  private:
-  void add(size_t tensor, const std::vector<std::pair<int, int>>& members, std::span<const float> numbers) {
+  const std::vector<symmetry::Scaling::Part>& parts(size_t l) const {
+    const List& list = lists_[l];
+    return spec_.groups[static_cast<size_t>(list.group)].scales[static_cast<size_t>(list.scaling)].parts;
+  }
+  int tensor_of(size_t l, const symmetry::Scaling::Part& p) const {
+    return spec_.groups[static_cast<size_t>(lists_[l].group)].members[static_cast<size_t>(p.member)].tensor;
+  }
+  size_t find(size_t l) const {
+    while (part_[l] != l) l = part_[l];
+    return l;
+  }
+
+  void settle_part(size_t part) {
+    std::vector<size_t> lists;
+    for (size_t l = 0; l < lists_.size(); ++l)
+      if (find(l) == part) lists.push_back(l);
+    squares_.clear();
+    for (const size_t t : tensors_[part]) {
+      squares_.push_back(layout(t));
+      sum(t, squares_.back());
+    }
+    for (const size_t l : lists) {
+      lists_[l].squares.clear();
+      for (size_t s = 0; s < squares_.size(); ++s)
+        if (std::ranges::any_of(squares_[s].acting, [&](const Acting& a) { return a.list == static_cast<int>(l); }))
+          lists_[l].squares.push_back(s);
+    }
+    std::vector<std::vector<double>> logs;
+    for (const size_t l : lists) logs.emplace_back(static_cast<size_t>(lists_[l].entries), 0.0);
+    double change = 1;
+    for (int round = 0; change > kSettled && round < kRounds; ++round) {
+      change = 0;
+      for (size_t k = 0; k < lists.size(); ++k) change = std::max(change, settle(lists[k], logs[k]));
+    }
+    for (size_t k = 0; k < lists.size(); ++k) {
+      const List& list = lists_[lists[k]];
+      for (size_t e = 0; e < logs[k].size(); ++e)
+        element_[static_cast<size_t>(list.group)].scales[static_cast<size_t>(list.scaling)][e] =
+            std::exp(logs[k][e]);
+    }
+    squares_.clear();
+  }
+
+  // What acts on a tensor, and along which axes its squares are kept; without them.
+  Squares layout(size_t tensor) const {
+    const std::vector<std::pair<int, int>>& members = members_[tensor];
     const std::vector<int64_t>& dims = spec_.tensors[tensor].dims;
     Squares s{.dims = dims, .numbers = {}, .acting = {}};
     for (size_t l = 0; l < lists_.size(); ++l) {
@@ -108,36 +170,40 @@ class Balance {
         s.acting.push_back(std::move(a));
       }
     }
-    if (s.acting.empty()) return;
     // Axes on which nothing acts are summed over.
     std::vector<bool> kept(dims.size());
     for (const Acting& a : s.acting) {
       kept[static_cast<size_t>(a.axis)] = true;
       if (a.block_axis >= 0) kept[static_cast<size_t>(a.block_axis)] = true;
     }
+    for (size_t d = 0; d < dims.size(); ++d)
+      if (!kept[d]) s.dims[d] = 1;
+    return s;
+  }
+
+  void sum(size_t tensor, Squares& s) const {
+    const std::vector<int64_t>& dims = spec_.tensors[tensor].dims;
     std::vector<int64_t> strides(dims.size(), 0);
     int64_t count = 1;
     for (size_t d = dims.size(); d-- > 0;) {
-      if (!kept[d]) {
-        s.dims[d] = 1;
-        continue;
-      }
+      if (s.dims[d] != dims[d]) continue;
       strides[d] = count;
       count *= dims[d];
     }
     s.numbers.assign(static_cast<size_t>(count), 0);
     std::vector<int64_t> at(dims.size(), 0);
     int64_t cell = 0;
-    for (const float x : numbers) {
-      s.numbers[static_cast<size_t>(cell)] += double{x} * x;
-      for (size_t d = dims.size(); d-- > 0;) {
-        cell += strides[d];
-        if (++at[d] < dims[d]) break;
-        cell -= strides[d] * dims[d];
-        at[d] = 0;
+    read_(tensor, [&](std::span<const float> numbers) {
+      for (const float x : numbers) {
+        s.numbers[static_cast<size_t>(cell)] += double{x} * x;
+        for (size_t d = dims.size(); d-- > 0;) {
+          cell += strides[d];
+          if (++at[d] < dims[d]) break;
+          cell -= strides[d] * dims[d];
+          at[d] = 0;
+        }
       }
-    }
-    squares_.push_back(std::move(s));
+    });
   }
 
   // visit(cell, acting exponents by entry): each number with what list l does to it.
@@ -189,14 +255,35 @@ class Balance {
   }
 
   const Spec& spec_;
+  const Read& read_;
+  symmetry::MembersByTensor members_;
+  NetworkElement element_;
   std::vector<List> lists_;
-  std::vector<Squares> squares_;
+  std::vector<size_t> part_;          // by list: another of its part, itself where it stands for it
+  std::vector<std::vector<size_t>> tensors_;  // by list that stands for a part
+  std::vector<Squares> squares_;              // of the part at hand
 };
 
 }  // namespace
 
 NetworkElement balance(const Spec& spec, const std::vector<bool>& scored, const Numbers& numbers) {
-  return Balance(spec, scored, numbers).run();
+  std::vector<bool> counted = scored;
+  for (size_t t = 0; t < counted.size(); ++t) counted[t] = counted[t] && !numbers.tensors[t].empty();
+  const Read read = [&](size_t t, const auto& visit) { visit(numbers.tensors[t]); };
+  return Balance(spec, counted, read).run();
+}
+
+NetworkElement balance(const StoredPair& pair, const StoredNumbers& numbers) {
+  const symmetry::MembersByTensor members = symmetry::members_by_tensor(pair.spec);
+  const Read read = [&](size_t t, const auto& visit) {
+    each_block(MovedTensor(pair.spec, numbers, static_cast<int>(t), nullptr, members), visit);
+  };
+  return Balance(pair.spec, pair.counted(), read).run();
+}
+
+uint64_t balance_bytes(const Spec& spec, const std::vector<bool>& counted) {
+  const Read none;
+  return Balance(spec, counted, none).bytes();
 }
 
 }  // namespace dws::align

@@ -5,16 +5,20 @@
 
 #include "align/balance.h"
 #include "align/descent.h"
+#include "align/lanes.h"
+#include "align/streamed.h"
+#include "core/parallel.h"
 
 namespace dws::align {
 namespace {
 
 using symmetry::NetworkElement;
+using symmetry::Spec;
 
 // Two descents of which the second is better by less than this share of |A| |B| are the same.
 constexpr double kBetter = 1e-9;
-// A start that is as near as that leaves nothing for others.
-constexpr double kPerfect = 1 - 1e-9;
+// A start that is as near as that leaves nothing for others: rounding to bfloat16 alone takes a copy 5e-7 away.
+constexpr double kPerfect = 1 - 1e-6;
 
 double cosine(const Pair& pair, const Numbers& b) {
   const double norms =
@@ -23,31 +27,69 @@ double cosine(const Pair& pair, const Numbers& b) {
 }
 
 // Orders and signs alone: scales are balanced away, and a random number of half turns is no better a start than none.
-NetworkElement random_start(const Pair& pair, const symmetry::Draw& kinds, uint64_t seed, int restart) {
+NetworkElement random_start(const Spec& spec, const symmetry::Draw& kinds, uint64_t seed, int restart) {
   Rng rng(seed, stream_id("align.restart", static_cast<uint64_t>(restart)));
   return symmetry::random_element(
-      pair.spec, {.order = kinds.order, .sign = kinds.sign, .scale = false, .phase = false}, rng);
+      spec, {.order = kinds.order, .sign = kinds.sign, .scale = false, .phase = false}, rng);
 }
 
-}  // namespace
+// Two networks, balanced, wherever their numbers are.
+class Side {
+ public:
+  virtual ~Side() = default;
+  // A and B, B after `start` where there is one.
+  virtual Standing from(const Problem& problem, const NetworkElement* start) const = 0;
+  // The score of A with itself.
+  virtual double of_a(const Problem& problem) const = 0;
+};
 
-NetworkMatch match_networks(const Pair& given, const NetworkMatchOptions& options) {
-  const symmetry::Spec& spec = given.spec;
-  const bool scales = options.kinds.scale;
-  const NetworkElement none = symmetry::identity_element(spec);
-  const NetworkElement of_a = scales ? balance(spec, given.scored, given.a) : none;
-  const NetworkElement of_b = scales ? balance(spec, given.scored, given.b) : none;
-  const Pair pair =
-      scales ? Pair(spec, given.scored, act(spec, of_a, given.a), act(spec, of_b, given.b)) : given;
-  const Problem problem = make_problem(pair, options.kinds);
-  double scale = 0, best_score = 0;
-  {
-    Standing all = standing(problem, pair);
-    for (size_t f = 0; f < all.b.size(); ++f) all.b[f].assign(all.a[f].begin(), all.a[f].end());
-    scale = std::abs(score(problem, all));
+class Held : public Side {
+ public:
+  explicit Held(const Pair& pair) : pair_(pair) {}
+  Standing from(const Problem& problem, const NetworkElement* start) const override {
+    if (!start) return standing(problem, pair_);
+    return standing(problem, Pair(pair_.spec, pair_.scored, pair_.a, act(pair_.spec, *start, pair_.b)));
   }
-  NetworkMatch match;
-  NetworkElement within = none;
+  double of_a(const Problem& problem) const override {
+    Standing all = standing(problem, pair_);
+    for (size_t f = 0; f < all.b.size(); ++f) all.b[f].assign(all.a[f].begin(), all.a[f].end());
+    return std::abs(score(problem, all));
+  }
+
+ private:
+  const Pair& pair_;
+};
+
+class InFiles : public Side {
+ public:
+  // of_a, of_b: the balances; nullptr: none.
+  InFiles(const StoredPair& pair, const NetworkElement* of_a, const NetworkElement* of_b)
+      : pair_(pair), of_a_(of_a), of_b_(of_b) {}
+  Standing from(const Problem& problem, const NetworkElement* start) const override {
+    const NetworkElement* of_b = of_b_;
+    if (start) {
+      started_.push_back(std::make_unique<NetworkElement>(
+          of_b_ ? symmetry::compose(pair_.spec, *start, *of_b_) : *start));
+      of_b = started_.back().get();
+    }
+    return {.a = {}, .b = {}, .streamed = std::make_shared<Streamed>(problem, pair_, of_a_, of_b)};
+  }
+  double of_a(const Problem& problem) const override {
+    return std::abs(Streamed(problem, pair_, of_a_, of_b_).score_of_a());
+  }
+
+ private:
+  const StoredPair& pair_;
+  const NetworkElement *of_a_, *of_b_;
+  mutable std::vector<std::unique_ptr<NetworkElement>> started_;
+};
+
+// The element of B, of two networks that are balanced where scales may be moved.
+NetworkElement match_sides(const Spec& spec, const Problem& problem, const Side& sides,
+                           const NetworkMatchOptions& options, NetworkMatch& match) {
+  const double scale = sides.of_a(problem);
+  double best_score = 0;
+  NetworkElement within = symmetry::identity_element(spec);
   const auto consider = [&](const Descent& d, const NetworkElement* start) {
     ++match.starts;
     if (match.starts > 1 && !(d.score() > best_score + kBetter * scale)) return;
@@ -58,9 +100,9 @@ NetworkMatch match_networks(const Pair& given, const NetworkMatchOptions& option
   const auto order = [&](int start) {
     return Rng(options.seed, stream_id("align.order", static_cast<uint64_t>(start)));
   };
-  const double before = score(problem, standing(problem, pair));
+  const double before = score(problem, sides.from(problem, nullptr));
   {
-    Descent d(problem, standing(problem, pair));
+    Descent d(problem, sides.from(problem, nullptr));
     d.place();
     // A start below the network as it is would be a fall.
     if (d.score() >= before) {
@@ -71,31 +113,98 @@ NetworkMatch match_networks(const Pair& given, const NetworkMatchOptions& option
     }
   }
   if (match.starts == 0 || best_score < kPerfect * scale) {
-    Descent d(problem, standing(problem, pair));
+    Descent d(problem, sides.from(problem, nullptr));
     Rng rng = order(1);
     d.descend(options.max_sweeps, rng);
     consider(d, nullptr);
   }
   for (int r = 0; r < options.restarts; ++r) {
-    const NetworkElement start = random_start(pair, options.kinds, options.seed, r);
-    const Pair from(spec, pair.scored, pair.a, act(spec, start, pair.b));
-    Descent d(problem, standing(problem, from));
+    const NetworkElement start = random_start(spec, options.kinds, options.seed, r);
+    Descent d(problem, sides.from(problem, &start));
     Rng rng = order(2 + r);
     d.descend(options.max_sweeps, rng);
     consider(d, &start);
     if (match.objective.front() != before) match.objective.insert(match.objective.begin(), before);
   }
-  match.element = within;
-  if (scales)
-    match.element =
-        symmetry::compose(spec, symmetry::inverse(spec, of_a), symmetry::compose(spec, within, of_b));
+  return within;
+}
+
+// Of the networks as they are, from what was found for balanced ones.
+NetworkElement unbalanced(const Spec& spec, const NetworkElement& of_a, const NetworkElement& within,
+                          const NetworkElement& of_b) {
+  return symmetry::compose(spec, symmetry::inverse(spec, of_a), symmetry::compose(spec, within, of_b));
+}
+
+}  // namespace
+
+NetworkMatch match_networks(const Pair& given, const NetworkMatchOptions& options) {
+  const Spec& spec = given.spec;
+  NetworkMatch match;
+  if (!options.kinds.scale) {
+    const Problem problem = make_problem(given, options.kinds);
+    match.element = match_sides(spec, problem, Held(given), options, match);
+  } else {
+    const NetworkElement of_a = balance(spec, given.scored, given.a), of_b = balance(spec, given.scored, given.b);
+    const Pair pair(spec, given.scored, act(spec, of_a, given.a), act(spec, of_b, given.b));
+    const Problem problem = make_problem(pair, options.kinds);
+    match.element = unbalanced(spec, of_a, match_sides(spec, problem, Held(pair), options, match), of_b);
+  }
   set_cosines(given, match);
+  return match;
+}
+
+NetworkMatch match_networks(const StoredPair& pair, const NetworkMatchOptions& options) {
+  const Spec& spec = pair.spec;
+  NetworkMatch match;
+  const Problem problem = make_problem(spec, pair.counted(), options.kinds);
+  if (!options.kinds.scale) {
+    match.element = match_sides(spec, problem, InFiles(pair, nullptr, nullptr), options, match);
+  } else {
+    const NetworkElement of_a = balance(pair, pair.a), of_b = balance(pair, pair.b);
+    match.element =
+        unbalanced(spec, of_a, match_sides(spec, problem, InFiles(pair, &of_a, &of_b), options, match), of_b);
+  }
+  set_cosines(pair, match);
   return match;
 }
 
 void set_cosines(const Pair& pair, NetworkMatch& match) {
   match.cosine_before = cosine(pair, pair.b);
   match.cosine_after = cosine(pair, act(pair.spec, match.element, pair.b));
+}
+
+void set_cosines(const StoredPair& pair, NetworkMatch& match) {
+  const symmetry::MembersByTensor members = symmetry::members_by_tensor(pair.spec);
+  const std::vector<bool> counted = pair.counted();
+  struct Sums {
+    double a = 0, b = 0, moved = 0, before = 0, after = 0;
+  };
+  std::vector<Sums> parts(counted.size());
+  parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
+    const auto t = static_cast<size_t>(i);
+    if (!counted[t]) return;
+    const auto tensor = static_cast<int>(t);
+    const MovedTensor a(pair.spec, pair.a, tensor, nullptr, members);
+    Lanes a_a, b_b, a_b, g_g, a_g;
+    each_block(a, MovedTensor(pair.spec, pair.b, tensor, nullptr, members), [&](auto x, auto y) {
+      a_a.add(x, x), b_b.add(y, y), a_b.add(x, y);
+    });
+    each_block(a, MovedTensor(pair.spec, pair.b, tensor, &match.element, members), [&](auto x, auto y) {
+      g_g.add(y, y), a_g.add(x, y);
+    });
+    parts[t] = {.a = a_a.sum(), .b = b_b.sum(), .moved = g_g.sum(), .before = a_b.sum(), .after = a_g.sum()};
+  });
+  Sums all;
+  for (const Sums& p : parts) {
+    all.a += p.a, all.b += p.b, all.moved += p.moved;
+    all.before += p.before, all.after += p.after;
+  }
+  const auto cosine = [&](double product, double square) {
+    const double norms = std::sqrt(all.a * square);
+    return norms > 0 ? product / norms : 0;
+  };
+  match.cosine_before = cosine(all.before, all.b);
+  match.cosine_after = cosine(all.after, all.moved);
 }
 
 int64_t items_moved(const symmetry::NetworkGroup& group, const symmetry::GroupElement& e) {
