@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -43,6 +44,10 @@ struct NetworkInput {
 // Reads the graph and works out all shapes; warnings go to the log. An .onnx file, or tensors (a safetensors file, an index of
 // shards, a folder) as stored_network.h reads them. Throws Error.
 NetworkInput read_network(const std::string& path, const NetworkOptions& options);
+
+// For who reads a large network: says of a tensor's bytes that they were read for now, so that their pages do not count as memory of this
+// process (MappedFile::release). It keeps the files open.
+std::function<void(Bytes)> releaser(const NetworkInput& input);
 
 // The network with some of its tensors' numbers replaced, as write_onnx() and write_checkpoint() do it.
 void write_changed(const NetworkInput& input, const std::string& path, const std::vector<Patch>& patches,

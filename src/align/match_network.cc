@@ -173,38 +173,46 @@ void set_cosines(const Pair& pair, NetworkMatch& match) {
   match.cosine_after = cosine(pair, act(pair.spec, match.element, pair.b));
 }
 
-void set_cosines(const StoredPair& pair, NetworkMatch& match) {
+namespace {
+
+// Over the tensors that count, of A and of B, after `g` where there is one.
+struct Sums {
+  double a_a = 0, b_b = 0, a_b = 0;
+};
+Sums sums(const StoredPair& pair, const NetworkElement* g) {
   const symmetry::MembersByTensor members = symmetry::members_by_tensor(pair.spec);
   const std::vector<bool> counted = pair.counted();
-  struct Sums {
-    double a = 0, b = 0, moved = 0, before = 0, after = 0;
-  };
   std::vector<Sums> parts(counted.size());
   parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
     const auto t = static_cast<size_t>(i);
     if (!counted[t]) return;
-    const auto tensor = static_cast<int>(t);
-    const MovedTensor a(pair.spec, pair.a, tensor, nullptr, members);
-    Lanes a_a, b_b, a_b, g_g, a_g;
-    each_block(a, MovedTensor(pair.spec, pair.b, tensor, nullptr, members), [&](auto x, auto y) {
-      a_a.add(x, x), b_b.add(y, y), a_b.add(x, y);
-    });
-    each_block(a, MovedTensor(pair.spec, pair.b, tensor, &match.element, members), [&](auto x, auto y) {
-      g_g.add(y, y), a_g.add(x, y);
-    });
-    parts[t] = {.a = a_a.sum(), .b = b_b.sum(), .moved = g_g.sum(), .before = a_b.sum(), .after = a_g.sum()};
+    Lanes a_a, b_b, a_b;
+    each_block(MovedTensor(pair.spec, pair.a, static_cast<int>(t), nullptr, members),
+               MovedTensor(pair.spec, pair.b, static_cast<int>(t), g, members),
+               [&](std::span<const float> x, std::span<const float> y) {
+                 a_a.add(x, x), b_b.add(y, y), a_b.add(x, y);
+               });
+    parts[t] = {.a_a = a_a.sum(), .b_b = b_b.sum(), .a_b = a_b.sum()};
   });
   Sums all;
-  for (const Sums& p : parts) {
-    all.a += p.a, all.b += p.b, all.moved += p.moved;
-    all.before += p.before, all.after += p.after;
-  }
-  const auto cosine = [&](double product, double square) {
-    const double norms = std::sqrt(all.a * square);
-    return norms > 0 ? product / norms : 0;
-  };
-  match.cosine_before = cosine(all.before, all.b);
-  match.cosine_after = cosine(all.after, all.moved);
+  for (const Sums& p : parts) all.a_a += p.a_a, all.b_b += p.b_b, all.a_b += p.a_b;
+  return all;
+}
+
+double cosine(const Sums& s) {
+  const double norms = std::sqrt(s.a_a * s.b_b);
+  return norms > 0 ? s.a_b / norms : 0;
+}
+
+}  // namespace
+
+void set_cosines(const StoredPair& pair, NetworkMatch& match) {
+  match.cosine_before = cosine(sums(pair, nullptr));
+  match.cosine_after = cosine(sums(pair, &match.element));
+}
+
+double objective(const StoredPair& pair, const NetworkElement& g) {
+  return sums(pair, &g).a_b;
 }
 
 int64_t items_moved(const symmetry::NetworkGroup& group, const symmetry::GroupElement& e) {

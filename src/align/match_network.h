@@ -42,6 +42,8 @@ NetworkMatch match_networks(const StoredPair& pair, const NetworkMatchOptions& o
 // Cosines of A and B, and of A and B after match.element.
 void set_cosines(const Pair& pair, NetworkMatch& match);
 void set_cosines(const StoredPair& pair, NetworkMatch& match);
+// <A, g B>, as Pair::objective().
+double objective(const StoredPair& pair, const symmetry::NetworkElement& g);
 
 // About what the two take in bytes, beside the program itself.
 struct MatchMemory {

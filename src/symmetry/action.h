@@ -34,6 +34,7 @@ class Action {
   // visit(target, source, factor, shift) for every number of the box, row by row: target counts within the box, source within the tensor.
   template <class Visit>
   void each(const Box& box, const Visit& visit) const {
+    if (box.rows <= 0 || box.columns <= 0) return;
     const std::vector<int64_t>& dims = dims_;
     std::vector<int64_t> at(dims.size(), 0), strides(dims.size(), 1);
     for (size_t a = dims.size(); a-- > 1;) strides[a - 1] = strides[a] * dims[a];
