@@ -35,7 +35,65 @@ struct Squares {
   std::vector<int64_t> dims;
   std::vector<double> numbers;
   std::vector<Acting> acting;
+  // Where they are a matrix, (rows, columns), and each scale acts along one of its axes: the squares stay as they were at the start, and
+  // what they have been multiplied by since is kept by row and by column.
+  bool matrix = false;
+  int row_axis = -1, column_axis = -1;
+  std::vector<double> by_row, by_column;
 };
+
+// See Squares::matrix.
+void find_matrix(Squares& s) {
+  for (size_t d = 0; d < s.dims.size(); ++d) {
+    if (s.dims[d] == 1) continue;
+    if (s.column_axis >= 0) return;
+    (s.row_axis < 0 ? s.row_axis : s.column_axis) = static_cast<int>(d);
+  }
+  s.matrix = std::ranges::all_of(s.acting, [&](const Acting& a) {
+    return a.block_axis < 0 && (a.axis == s.row_axis || a.axis == s.column_axis);
+  });
+  const auto extent = [&](int axis) { return axis < 0 ? size_t{1} : static_cast<size_t>(s.dims[static_cast<size_t>(axis)]); };
+  s.by_row.assign(extent(s.row_axis), 1);
+  s.by_column.assign(extent(s.column_axis), 1);
+}
+
+constexpr int64_t kRowsATask = 64, kColumnsATask = 512;
+
+// The squares of each row as they stand.
+std::vector<double> row_sums(const Squares& s) {
+  const size_t columns = s.by_column.size();
+  std::vector<double> sums(s.by_row.size());
+  parallel_blocks(static_cast<int64_t>(sums.size()), kRowsATask, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      const double* x = s.numbers.data() + i * columns;
+      double lanes[4] = {};
+      size_t j = 0;
+      for (; j + 4 <= columns; j += 4)
+        for (size_t l = 0; l < 4; ++l) lanes[l] += x[j + l] * s.by_column[j + l];
+      for (; j < columns; ++j) lanes[0] += x[j] * s.by_column[j];
+      sums[i] = ((lanes[0] + lanes[2]) + (lanes[1] + lanes[3])) * s.by_row[i];
+    }
+  });
+  return sums;
+}
+std::vector<double> column_sums(const Squares& s) {
+  const size_t columns = s.by_column.size();
+  std::vector<double> sums(columns);
+  parallel_blocks(static_cast<int64_t>(columns), kColumnsATask, [&](int64_t begin, int64_t end) {
+    const auto first = static_cast<size_t>(begin), count = static_cast<size_t>(end - begin);
+    double block[kColumnsATask] = {};
+    for (size_t i = 0; i < s.by_row.size(); ++i) {
+      const double* x = s.numbers.data() + i * columns + first;
+      const double factor = s.by_row[i];
+      size_t j = 0;
+      for (; j + 4 <= count; j += 4)
+        for (size_t l = 0; l < 4; ++l) block[j + l] += factor * x[j + l];
+      for (; j < count; ++j) block[j] += factor * x[j];
+    }
+    for (size_t j = 0; j < count; ++j) sums[first + j] = block[j] * s.by_column[first + j];
+  });
+  return sums;
+}
 struct List {
   int group, scaling;
   int64_t size, entries;
@@ -114,6 +172,7 @@ class Balance {
     for (const size_t t : tensors_[part]) {
       squares_.push_back(layout(t));
       sum(t, squares_.back());
+      find_matrix(squares_.back());
     }
     for (const size_t l : lists) {
       lists_[l].squares.clear();
@@ -141,7 +200,7 @@ class Balance {
   Squares layout(size_t tensor) const {
     const std::vector<std::pair<int, int>>& members = members_[tensor];
     const std::vector<int64_t>& dims = spec_.tensors[tensor].dims;
-    Squares s{.dims = dims, .numbers = {}, .acting = {}};
+    Squares s{.dims = dims, .numbers = {}, .acting = {}, .by_row = {}, .by_column = {}};
     for (size_t l = 0; l < lists_.size(); ++l) {
       const NetworkGroup& group = spec_.groups[static_cast<size_t>(lists_[l].group)];
       for (const symmetry::Scaling::Part& part : group.scales[static_cast<size_t>(lists_[l].scaling)].parts) {
@@ -232,10 +291,22 @@ class Balance {
   // Sets one list's scales to their best; the largest change of a logarithm.
   double settle(size_t l, std::vector<double>& logs) {
     std::vector<double> times(logs.size(), 0), divided(logs.size(), 0);
-    for (const size_t s : lists_[l].squares)
-      each(squares_[s], l, [&](double square, size_t entry, int exponent) {
+    for (const size_t s : lists_[l].squares) {
+      const auto add = [&](double square, size_t entry, int exponent) {
         (exponent > 0 ? times : divided)[entry] += square;
-      });
+      };
+      if (!squares_[s].matrix) {
+        each(squares_[s], l, add);
+        continue;
+      }
+      for (const Acting& a : squares_[s].acting) {
+        if (a.list != static_cast<int>(l)) continue;
+        const std::vector<double> sums =
+            a.axis == squares_[s].row_axis ? row_sums(squares_[s]) : column_sums(squares_[s]);
+        for (size_t c = 0; c < sums.size(); ++c)
+          if (a.item[c] >= 0) add(sums[c], static_cast<size_t>(a.item[c]), a.exponent);
+      }
+    }
     std::vector<double> factor(logs.size(), 1);
     double largest = 0;
     for (size_t e = 0; e < logs.size(); ++e) {
@@ -246,11 +317,22 @@ class Balance {
       factor[e] = std::exp(2 * step);
       largest = std::max(largest, std::abs(step));
     }
-    if (largest > 0)
-      for (const size_t s : lists_[l].squares)
-        each(squares_[s], l, [&](double& square, size_t entry, int exponent) {
-          square = exponent > 0 ? square * factor[entry] : square / factor[entry];
-        });
+    if (largest == 0) return 0;
+    for (const size_t s : lists_[l].squares) {
+      const auto multiply = [&](double& square, size_t entry, int exponent) {
+        square = exponent > 0 ? square * factor[entry] : square / factor[entry];
+      };
+      if (!squares_[s].matrix) {
+        each(squares_[s], l, multiply);
+        continue;
+      }
+      for (const Acting& a : squares_[s].acting) {
+        if (a.list != static_cast<int>(l)) continue;
+        std::vector<double>& by = a.axis == squares_[s].row_axis ? squares_[s].by_row : squares_[s].by_column;
+        for (size_t c = 0; c < by.size(); ++c)
+          if (a.item[c] >= 0) multiply(by[c], static_cast<size_t>(a.item[c]), a.exponent);
+      }
+    }
     return largest;
   }
 
