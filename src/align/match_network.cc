@@ -1,5 +1,6 @@
 #include "align/match_network.h"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -39,8 +40,9 @@ class Side {
   virtual ~Side() = default;
   // A and B, B after `start` where there is one.
   virtual Standing from(const Problem& problem, const NetworkElement* start) const = 0;
-  // The score of A with itself.
+  // The score of A with itself, and of B.
   virtual double of_a(const Problem& problem) const = 0;
+  virtual double of_b(const Problem& problem) const = 0;
 };
 
 class Held : public Side {
@@ -50,13 +52,22 @@ class Held : public Side {
     if (!start) return standing(problem, pair_);
     return standing(problem, Pair(pair_.spec, pair_.scored, pair_.a, act(pair_.spec, *start, pair_.b)));
   }
-  double of_a(const Problem& problem) const override {
-    Standing all = standing(problem, pair_);
-    for (size_t f = 0; f < all.b.size(); ++f) all.b[f].assign(all.a[f].begin(), all.a[f].end());
-    return std::abs(score(problem, all));
-  }
+  double of_a(const Problem& problem) const override { return of(problem, pair_.a); }
+  double of_b(const Problem& problem) const override { return of(problem, pair_.b); }
 
  private:
+  static double of(const Problem& problem, const Numbers& x) {
+    std::vector<double> parts(problem.fields.size());
+    parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
+      const Field& field = problem.fields[static_cast<size_t>(i)];
+      const std::span<const float> numbers = x.tensors[static_cast<size_t>(field.tensor)];
+      parts[static_cast<size_t>(i)] = score(field, numbers, numbers);
+    });
+    double sum = 0;
+    for (const double part : parts) sum += part;
+    return std::abs(sum);
+  }
+
   const Pair& pair_;
 };
 
@@ -77,6 +88,9 @@ class InFiles : public Side {
   double of_a(const Problem& problem) const override {
     return std::abs(Streamed(problem, pair_, of_a_, of_b_).score_of_a());
   }
+  double of_b(const Problem& problem) const override {
+    return std::abs(Streamed(problem, pair_, of_a_, of_b_).score_of_b());
+  }
 
  private:
   const StoredPair& pair_;
@@ -88,6 +102,9 @@ class InFiles : public Side {
 NetworkElement match_sides(const Spec& spec, const Problem& problem, const Side& sides,
                            const NetworkMatchOptions& options, NetworkMatch& match) {
   const double scale = sides.of_a(problem);
+  // Half turns change what B has with itself.
+  const bool shifted = std::ranges::any_of(problem.fields, &Field::shifted);
+  const double perfect = kPerfect * (shifted ? scale : std::sqrt(scale * sides.of_b(problem)));
   double best_score = 0;
   NetworkElement within = symmetry::identity_element(spec);
   const auto consider = [&](const Descent& d, const NetworkElement* start) {
@@ -112,7 +129,7 @@ NetworkElement match_sides(const Spec& spec, const Problem& problem, const Side&
       match.objective.insert(match.objective.begin(), before);
     }
   }
-  if (match.starts == 0 || best_score < kPerfect * scale) {
+  if (match.starts == 0 || best_score < perfect) {
     Descent d(problem, sides.from(problem, nullptr));
     Rng rng = order(1);
     d.descend(options.max_sweeps, rng);

@@ -117,6 +117,11 @@ double Streamed::square_b(size_t field) const {
   return lanes.sum();
 }
 
+double Streamed::score_b(size_t field) const {
+  const double square = square_b(field);
+  return problem_->fields[field].shifted ? square - square / 2 : square;
+}
+
 double Streamed::sum(double (Streamed::*of)(size_t) const) const {
   std::vector<double> parts(problem_->fields.size());
   parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t f) {
@@ -131,6 +136,9 @@ double Streamed::score() const {
 }
 double Streamed::score_of_a() const {
   return sum(&Streamed::score_a);
+}
+double Streamed::score_of_b() const {
+  return sum(&Streamed::score_b);
 }
 double Streamed::squares_of_a() const {
   return sum(&Streamed::square_a);

@@ -40,6 +40,7 @@ class Streamed {
   double score(size_t field) const;
   double score() const;
   double score_of_a() const;  // of A with itself
+  double score_of_b() const;
   double squares_of_a() const;
   double squares_of_b() const;
 
@@ -53,6 +54,7 @@ class Streamed {
   int tensor(size_t field) const noexcept { return problem_->fields[field].tensor; }
   double sum(double (Streamed::*of)(size_t) const) const;
   double score_a(size_t field) const;
+  double score_b(size_t field) const;
   double square_a(size_t field) const;
   double square_b(size_t field) const;
 
