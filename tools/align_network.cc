@@ -158,8 +158,8 @@ int tell(const std::string& line, bool to_stdout, bool same) {
   return same ? 0 : 1;
 }
 
-bool stay_in_files(const Spec& spec, const NetworkInput& a, const NetworkInput& b, const symmetry::Draw& kinds,
-                   const std::string& max_memory) {
+bool stay_in_files(const Spec& spec, const NetworkInput& a, const NetworkInput& b,
+                   const symmetry::Draw& kinds, const std::string& max_memory) {
   const align::MatchMemory need = align::match_memory(spec, a.network, b.network, kinds);
   const std::optional<uint64_t> left = available_memory();
   const std::optional<uint64_t> limit = !max_memory.empty() ? parse_bytes(max_memory, "--max-memory")
@@ -168,12 +168,14 @@ bool stay_in_files(const Spec& spec, const NetworkInput& a, const NetworkInput& 
   if (!limit || need.held <= *limit) return false;
   const std::optional<uint64_t> most = max_memory.empty() ? left : limit;
   if (need.streamed > *most)
-    throw Error(ErrorKind::resource_limit,
-                text("{}: weight matching takes {:.0f} MB of memory at least, for {}, and {:.0f} MB are {}",
-                     one_line(b.network.file), static_cast<double>(need.streamed) * 1e-6,
-                     one_line(need.largest), static_cast<double>(*most) * 1e-6,
-                     max_memory.empty() ? "left" : "allowed"),
-                max_memory.empty() ? "" : text("--max-memory {:.0f}MB", std::ceil(static_cast<double>(need.streamed) * 1e-6)));
+    throw Error(
+        ErrorKind::resource_limit,
+        text("{}: weight matching takes {:.0f} MB of memory at least, for {}, and {:.0f} MB are {}",
+             one_line(b.network.file), static_cast<double>(need.streamed) * 1e-6, one_line(need.largest),
+             static_cast<double>(*most) * 1e-6, max_memory.empty() ? "left" : "allowed"),
+        max_memory.empty()
+            ? ""
+            : text("--max-memory {:.0f}MB", std::ceil(static_cast<double>(need.streamed) * 1e-6)));
   log_info(text("{}: matched from the files, in about {:.0f} MB: in memory it would be {:.0f} MB",
                 one_line(b.network.file), static_cast<double>(need.streamed) * 1e-6,
                 static_cast<double>(need.held) * 1e-6));

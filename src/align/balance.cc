@@ -52,7 +52,9 @@ void find_matrix(Squares& s) {
   s.matrix = std::ranges::all_of(s.acting, [&](const Acting& a) {
     return a.block_axis < 0 && (a.axis == s.row_axis || a.axis == s.column_axis);
   });
-  const auto extent = [&](int axis) { return axis < 0 ? size_t{1} : static_cast<size_t>(s.dims[static_cast<size_t>(axis)]); };
+  const auto extent = [&](int axis) {
+    return axis < 0 ? size_t{1} : static_cast<size_t>(s.dims[static_cast<size_t>(axis)]);
+  };
   s.by_row.assign(extent(s.row_axis), 1);
   s.by_column.assign(extent(s.column_axis), 1);
 }
@@ -106,7 +108,10 @@ using Read = std::function<void(size_t tensor, const std::function<void(std::spa
 class Balance {
  public:
   Balance(const Spec& spec, const std::vector<bool>& counted, const Read& read)
-      : spec_(spec), read_(read), members_(symmetry::members_by_tensor(spec)), element_(symmetry::identity_element(spec)) {
+      : spec_(spec),
+        read_(read),
+        members_(symmetry::members_by_tensor(spec)),
+        element_(symmetry::identity_element(spec)) {
     for (size_t g = 0; g < spec.groups.size(); ++g)
       for (size_t k = 0; k < spec.groups[g].scales.size(); ++k)
         lists_.push_back({.group = static_cast<int>(g),
@@ -177,7 +182,8 @@ class Balance {
     for (const size_t l : lists) {
       lists_[l].squares.clear();
       for (size_t s = 0; s < squares_.size(); ++s)
-        if (std::ranges::any_of(squares_[s].acting, [&](const Acting& a) { return a.list == static_cast<int>(l); }))
+        if (std::ranges::any_of(squares_[s].acting,
+                                [&](const Acting& a) { return a.list == static_cast<int>(l); }))
           lists_[l].squares.push_back(s);
     }
     std::vector<std::vector<double>> logs;
@@ -341,7 +347,7 @@ class Balance {
   symmetry::MembersByTensor members_;
   NetworkElement element_;
   std::vector<List> lists_;
-  std::vector<size_t> part_;          // by list: another of its part, itself where it stands for it
+  std::vector<size_t> part_;                  // by list: another of its part, itself where it stands for it
   std::vector<std::vector<size_t>> tensors_;  // by list that stands for a part
   std::vector<Squares> squares_;              // of the part at hand
 };

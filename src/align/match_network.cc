@@ -79,8 +79,8 @@ class InFiles : public Side {
   Standing from(const Problem& problem, const NetworkElement* start) const override {
     const NetworkElement* of_b = of_b_;
     if (start) {
-      started_.push_back(std::make_unique<NetworkElement>(
-          of_b_ ? symmetry::compose(pair_.spec, *start, *of_b_) : *start));
+      started_.push_back(
+          std::make_unique<NetworkElement>(of_b_ ? symmetry::compose(pair_.spec, *start, *of_b_) : *start));
       of_b = started_.back().get();
     }
     return {.a = {}, .b = {}, .streamed = std::make_shared<Streamed>(problem, pair_, of_a_, of_b)};
@@ -161,7 +161,8 @@ NetworkMatch match_networks(const Pair& given, const NetworkMatchOptions& option
     const Problem problem = make_problem(given, options.kinds);
     match.element = match_sides(spec, problem, Held(given), options, match);
   } else {
-    const NetworkElement of_a = balance(spec, given.scored, given.a), of_b = balance(spec, given.scored, given.b);
+    const NetworkElement of_a = balance(spec, given.scored, given.a),
+                         of_b = balance(spec, given.scored, given.b);
     const Pair pair(spec, given.scored, act(spec, of_a, given.a), act(spec, of_b, given.b));
     const Problem problem = make_problem(pair, options.kinds);
     match.element = unbalanced(spec, of_a, match_sides(spec, problem, Held(pair), options, match), of_b);

@@ -47,9 +47,9 @@ double objective(const StoredPair& pair, const symmetry::NetworkElement& g);
 
 // About what the two take in bytes, beside the program itself.
 struct MatchMemory {
-  uint64_t held = 0;        // of a Pair; `a`, `b`: which types they are stored in
-  uint64_t streamed = 0;    // of a StoredPair: the least
-  std::string largest = {}; // what needs that
+  uint64_t held = 0;         // of a Pair; `a`, `b`: which types they are stored in
+  uint64_t streamed = 0;     // of a StoredPair: the least
+  std::string largest = {};  // what needs that
 };
 MatchMemory match_memory(const symmetry::Spec& spec, const network::Network& a, const network::Network& b,
                          const symmetry::Draw& kinds);

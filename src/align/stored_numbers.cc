@@ -85,10 +85,9 @@ void require_finite(const network::Network& network, const network::Constant& te
                     std::span<const float> x, int64_t first) {
   for (size_t i = 0; i < x.size(); ++i)
     if (!std::isfinite(x[i]))
-      throw Error(ErrorKind::bad_value,
-                  text("{}: tensor '{}': number {} is {}", one_line(network.file), escaped(tensor.name),
-                       first + static_cast<int64_t>(i),
-                       std::isnan(x[i]) ? "not a number" : "infinite or too large"));
+      throw Error(ErrorKind::bad_value, text("{}: tensor '{}': number {} is {}", one_line(network.file),
+                                             escaped(tensor.name), first + static_cast<int64_t>(i),
+                                             std::isnan(x[i]) ? "not a number" : "infinite or too large"));
 }
 
 void to_floats(const StoredNumbers::Tensor& tensor, int64_t first, int64_t count, float* out) {
@@ -108,13 +107,13 @@ void to_floats(const StoredNumbers::Tensor& tensor, int64_t first, int64_t count
                                     static_cast<size_t>(((skip + count) * bits + 7) / 8))};
   const network::Array array = network::to_array(part);
   for (int64_t i = 0; i < count; ++i)
-    out[i] = static_cast<float>(kIntegerStep * static_cast<double>(array.ints[static_cast<size_t>(skip + i)]));
+    out[i] =
+        static_cast<float>(kIntegerStep * static_cast<double>(array.ints[static_cast<size_t>(skip + i)]));
 }
 
 StoredNumbers stored_numbers(const symmetry::Spec& spec, const network::Network& network,
                              std::function<void(Bytes)> release) {
-  StoredNumbers numbers{
-      .tensors = {}, .owner = network.owner, .release = std::move(release)};
+  StoredNumbers numbers{.tensors = {}, .owner = network.owner, .release = std::move(release)};
   const std::vector<const network::Constant*> found = constants_of(spec, network);
   for (const network::Constant* c : found) {
     const bool has = network::is_real(c->type) || network::is_integer(c->type);

@@ -21,8 +21,9 @@ struct StoredNumbers {
     Bytes bytes;  // empty: of a type that has no numbers
   };
   std::vector<Tensor> tensors;
-  std::shared_ptr<const void> owner;         // of what they point into
-  std::function<void(Bytes)> release = {};  // says that a part of a mapped file was read for now; may be empty
+  std::shared_ptr<const void> owner;  // of what they point into
+  std::function<void(Bytes)> release =
+      {};  // says that a part of a mapped file was read for now; may be empty
 };
 
 // As read_numbers() in what it asks of `network` and in what it throws; nothing is copied, all parameters are looked at once.
@@ -30,7 +31,8 @@ StoredNumbers stored_numbers(const symmetry::Spec& spec, const network::Network&
                              std::function<void(Bytes)> release = {});
 
 // The tensors of `spec` in a network, by Spec::tensors. Throws Error{missing_tensor|mismatch} naming the first difference.
-std::vector<const network::Constant*> constants_of(const symmetry::Spec& spec, const network::Network& network);
+std::vector<const network::Constant*> constants_of(const symmetry::Spec& spec,
+                                                   const network::Network& network);
 // Throws Error{bad_value} naming tensor and index for a number that is not finite; x[0] is the tensor's number `first`.
 void require_finite(const network::Network& network, const network::Constant& tensor,
                     std::span<const float> x, int64_t first = 0);
@@ -61,7 +63,6 @@ class MovedTensor {
   int64_t block_rows() const noexcept;
 
  private:
-
   const StoredNumbers& numbers_;
   const StoredNumbers::Tensor& stored_;
   Box whole_;

@@ -124,9 +124,8 @@ double Streamed::score_b(size_t field) const {
 
 double Streamed::sum(double (Streamed::*of)(size_t) const) const {
   std::vector<double> parts(problem_->fields.size());
-  parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t f) {
-    parts[static_cast<size_t>(f)] = (this->*of)(static_cast<size_t>(f));
-  });
+  parallel_for(static_cast<int64_t>(parts.size()),
+               [&](int64_t f) { parts[static_cast<size_t>(f)] = (this->*of)(static_cast<size_t>(f)); });
   double all = 0;
   for (const double part : parts) all += part;
   return all;
@@ -210,9 +209,9 @@ double Streamed::change(const Place& place, int64_t size, std::span<const int64_
   const MovedTensor::Box whole = x.whole();
   Field part = problem_->fields[f];
   // Items along the first axis lie anywhere in the tensor.
-  const int64_t band =
-      place.axis == 0 ? std::max<int64_t>(1, whole.rows)
-                      : std::max<int64_t>(1, kBandNumbers / std::max<int64_t>(1, whole.columns));
+  const int64_t band = place.axis == 0
+                           ? std::max<int64_t>(1, whole.rows)
+                           : std::max<int64_t>(1, kBandNumbers / std::max<int64_t>(1, whole.columns));
   double sum = 0;
   std::vector<float> numbers_a, numbers_b;
   for (int64_t r = 0; r < whole.rows; r += band) {
@@ -223,7 +222,8 @@ double Streamed::change(const Place& place, int64_t size, std::span<const int64_
     numbers_b.resize(numbers_a.size());
     x.read(box, numbers_a.data());
     y.read(box, numbers_b.data());
-    sum = align::change(Walk(part, place, size), numbers_a.data(), numbers_b.data(), changed, order, factor, sum);
+    sum = align::change(Walk(part, place, size), numbers_a.data(), numbers_b.data(), changed, order, factor,
+                        sum);
   }
   return sum;
 }

@@ -56,12 +56,14 @@ class Streamed;
 struct Standing {
   std::vector<std::span<const float>> a;
   std::vector<std::vector<float>> b;
-  std::shared_ptr<Streamed> streamed = {};  // in place of them: of networks that stay in their files (streamed.h)
+  std::shared_ptr<Streamed> streamed =
+      {};  // in place of them: of networks that stay in their files (streamed.h)
 };
 
 Problem make_problem(const Pair& pair, const symmetry::Draw& kinds);
 // `counted`: by Spec::tensors, what is scored and has numbers.
-Problem make_problem(const symmetry::Spec& spec, const std::vector<bool>& counted, const symmetry::Draw& kinds);
+Problem make_problem(const symmetry::Spec& spec, const std::vector<bool>& counted,
+                     const symmetry::Draw& kinds);
 Standing standing(const Problem& problem, const Pair& pair);
 
 // The problem within one item of a unit with nested groups: fields are the slices of its places (in their order, each axis of the

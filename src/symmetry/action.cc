@@ -50,15 +50,16 @@ Action::Box Action::whole() const noexcept {
 bool Action::only_reorders() const {
   bool plain = true;
   const auto unchanged = [](const Step& s) { return s.factor == 1 && s.shift == 0; };
-  if (std::ranges::all_of(tables_, [&](const auto& table) { return std::ranges::all_of(table, unchanged); }) &&
-      std::ranges::none_of(on_axis_, [](const auto& here) { return std::ranges::any_of(here, &Here::across); }))
+  if (std::ranges::all_of(tables_,
+                          [&](const auto& table) { return std::ranges::all_of(table, unchanged); }) &&
+      std::ranges::none_of(on_axis_,
+                           [](const auto& here) { return std::ranges::any_of(here, &Here::across); }))
     return true;
   Box row = whole();
   const int64_t end = row.row + row.rows;
   for (row.rows = 1; plain && row.row < end; ++row.row)
-    each(row, [&](size_t, size_t, double factor, double shift) {
-      plain = plain && factor == 1 && shift == 0;
-    });
+    each(row,
+         [&](size_t, size_t, double factor, double shift) { plain = plain && factor == 1 && shift == 0; });
   return plain;
 }
 

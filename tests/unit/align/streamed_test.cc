@@ -86,7 +86,8 @@ TEST_P(Streaming, FindsWhatIsFoundInMemory) {
       EXPECT_EQ(in_memory.cosine_after, streamed.cosine_after);
       ASSERT_EQ(in_memory.objective.size(), streamed.objective.size());
       EXPECT_EQ(in_memory.objective.front(), streamed.objective.front());
-      EXPECT_NEAR(in_memory.objective.back(), streamed.objective.back(), 1e-5 * std::abs(streamed.objective.back()));
+      EXPECT_NEAR(in_memory.objective.back(), streamed.objective.back(),
+                  1e-5 * std::abs(streamed.objective.back()));
     }
   }
 }
@@ -109,7 +110,9 @@ TEST(StreamedNumbers, AreThoseThatAnElementMakes) {
       tensor.read(whole, all.data());
       EXPECT_TRUE(std::ranges::equal(all, expected.tensors[t])) << name << ' ' << model.spec.tensors[t].name;
       // A part of it.
-      const MovedTensor::Box box{.row = whole.rows / 3, .rows = (whole.rows + 1) / 2, .column = whole.columns / 4,
+      const MovedTensor::Box box{.row = whole.rows / 3,
+                                 .rows = (whole.rows + 1) / 2,
+                                 .column = whole.columns / 4,
                                  .columns = (whole.columns + 1) / 2};
       std::vector<float> part(static_cast<size_t>(box.rows * box.columns));
       tensor.read(box, part.data());
@@ -129,7 +132,8 @@ TEST(StreamedNumbers, ProductsByBandsHaveTheSameBits) {
   const int64_t wide = 5000, deep = 4100;  // more than a band
   symmetry::Spec spec;
   spec.tensors = {{.name = "w", .dims = {wide, deep}, .parameter = true}};
-  const Problem problem{.spec = &spec, .groups = {}, .fields = {{.tensor = 0, .dims = {wide, deep}}}, .units = {}};
+  const Problem problem{
+      .spec = &spec, .groups = {}, .fields = {{.tensor = 0, .dims = {wide, deep}}}, .units = {}};
   Rng rng(1);
   std::vector<float> x(static_cast<size_t>(wide * deep)), y(x.size());
   for (float& v : x) v = static_cast<float>(rng.uniform());
