@@ -304,8 +304,8 @@ void register_align(Options& app, const Globals& globals, Run& run) {
       ->check(one_of({"correlation", "regression"}))
       ->capture_default_str();
   verb->add_option("--max-memory", a.network.max_memory,
-                   "activations: bytes for what is summed; with less the data is read more often")
-      ->capture_default_str();
+                   "weights: networks that would take more stay in their files [half of what is left]; "
+                   "activations: bytes for what is summed, with less the data is read more often [512MB]");
   verb->add_flag("--force", a.force, "overwrite the output");
   verb->add_flag("--json", a.json, "summary as JSON");
   add_network_options(*verb, a.network.network);

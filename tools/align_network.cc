@@ -8,9 +8,11 @@
 #include "acted.h"
 #include "align/activations.h"
 #include "align/match_frank_wolfe.h"
+#include "align/streamed.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/shape.h"
 #include "core/text.h"
 #include "format/zoo.h"
@@ -29,8 +31,18 @@ struct Method {
   const char* name;
   align::NetworkMatch (*match)(const align::Pair& pair, const align::NetworkMatchOptions& options);
 };
-constexpr Method kMethods[] = {{"weights", align::match_networks}, {"frank-wolfe", align::match_frank_wolfe}};
+align::NetworkMatch by_weights(const align::Pair& pair, const align::NetworkMatchOptions& options) {
+  return align::match_networks(pair, options);
+}
+constexpr Method kMethods[] = {{"weights", by_weights}, {"frank-wolfe", align::match_frank_wolfe}};
 constexpr const char* kActivations = "activations";  // needs data besides
+
+align::StoredPair stored_pair(const Spec& spec, const NetworkInput& a, const NetworkInput& b) {
+  return {.spec = spec,
+          .scored = align::scored_tensors(spec, a.network),
+          .a = align::stored_numbers(spec, a.network, releaser(a)),
+          .b = align::stored_numbers(spec, b.network, releaser(b))};
+}
 
 }  // namespace
 
@@ -146,6 +158,30 @@ int tell(const std::string& line, bool to_stdout, bool same) {
   return same ? 0 : 1;
 }
 
+bool stay_in_files(const Spec& spec, const NetworkInput& a, const NetworkInput& b,
+                   const symmetry::Draw& kinds, const std::string& max_memory) {
+  const align::MatchMemory need = align::match_memory(spec, a.network, b.network, kinds);
+  const std::optional<uint64_t> left = available_memory();
+  const std::optional<uint64_t> limit = !max_memory.empty() ? parse_bytes(max_memory, "--max-memory")
+                                        : left              ? std::optional(*left / 2)
+                                                            : std::nullopt;
+  if (!limit || need.held <= *limit) return false;
+  const std::optional<uint64_t> most = max_memory.empty() ? left : limit;
+  if (need.streamed > *most)
+    throw Error(
+        ErrorKind::resource_limit,
+        text("{}: weight matching takes {:.0f} MB of memory at least, for {}, and {:.0f} MB are {}",
+             one_line(b.network.file), static_cast<double>(need.streamed) * 1e-6, one_line(need.largest),
+             static_cast<double>(*most) * 1e-6, max_memory.empty() ? "left" : "allowed"),
+        max_memory.empty()
+            ? ""
+            : text("--max-memory {:.0f}MB", std::ceil(static_cast<double>(need.streamed) * 1e-6)));
+  log_info(text("{}: matched from the files, in about {:.0f} MB: in memory it would be {:.0f} MB",
+                one_line(b.network.file), static_cast<double>(need.streamed) * 1e-6,
+                static_cast<double>(need.held) * 1e-6));
+  return true;
+}
+
 namespace {
 
 struct Moved {
@@ -185,7 +221,7 @@ align::NetworkMatch AlignNetwork::match_by_activations(const align::Pair& pair, 
   const align::ActivationOptions how{
       .form = form == "regression" ? align::Form::regression : align::Form::correlation,
       .kinds = options.kinds,
-      .max_memory = parse_bytes(max_memory, "--max-memory")};
+      .max_memory = parse_bytes(max_memory.empty() ? "512MB" : max_memory, "--max-memory")};
   const align::Data given{
       .samples = samples.size(),
       .fill = [&](int, int64_t first, int64_t count, float* to) { samples.read(first, count, to); }};
@@ -224,16 +260,19 @@ int AlignNetwork::run(const Globals& globals) {
 
   Spec spec = apply.empty() ? spec_of(spec_file, of_a) : read_spec(apply, of_a.network);
   const auto start = std::chrono::steady_clock::now();
-  const align::Pair pair(spec, of_a.network, of_b.network);
   align::NetworkMatch match;
-  if (apply.empty()) {
+  if (!apply.empty()) {
+    match.element = symmetry::element_from_json(spec, Json::parse(read_text(apply), apply), apply);
+    const align::StoredPair pair = stored_pair(spec, of_a, of_b);
+    match.objective = {align::objective(pair, match.element)};
+    align::set_cosines(pair, match);
+  } else if (method == kMethods[0].name && stay_in_files(spec, of_a, of_b, options.kinds, max_memory)) {
+    match = align::match_networks(stored_pair(spec, of_a, of_b), options);
+  } else {
+    const align::Pair pair(spec, of_a.network, of_b.network);
     const auto chosen = std::ranges::find(kMethods, method, &Method::name);
     match =
         chosen == std::end(kMethods) ? match_by_activations(pair, of_a, of_b) : chosen->match(pair, options);
-  } else {
-    match.element = symmetry::element_from_json(spec, Json::parse(read_text(apply), apply), apply);
-    match.objective = {pair.objective(match.element)};
-    align::set_cosines(pair, match);
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   find_tensors(spec, b, of_b.network);
@@ -253,7 +292,7 @@ int AlignNetwork::run(const Globals& globals) {
       element = symmetry::to_json(spec, match.element);
       element.set("recipe", made);
     }
-    const std::vector<Patch> patches = acted(spec, match.element, of_b.network);
+    const std::vector<Patch> patches = acted(spec, match.element, of_b.network, releaser(of_b));
     if (to_stdout) {
       const Spooled file = Spooled::output(of_b.onnx && !of_b.tensors ? ".onnx" : ".safetensors");
       write_changed(of_b, file.path(), patches, false);
@@ -306,15 +345,18 @@ int AlignNetwork::run(const Globals& globals) {
 }
 
 void align_file(const std::string& a, const std::string& b, const std::string& out,
-                const NetworkOptions& network, uint64_t seed) {
+                const NetworkOptions& network, uint64_t seed, const std::string& max_memory) {
   const NetworkInput of_a = read_network(a, options_for(a, b, network));
   const NetworkInput of_b = read_network(b, options_for(b, a, network));
   require_same_architecture(of_a, of_b);
   Spec spec = spec_of("", of_a);
-  const align::Pair pair(spec, of_a.network, of_b.network);
-  const align::NetworkMatch match = align::match_networks(pair, {.seed = seed});
+  const align::NetworkMatchOptions options{.seed = seed};
+  const align::NetworkMatch match =
+      stay_in_files(spec, of_a, of_b, options.kinds, max_memory)
+          ? align::match_networks(stored_pair(spec, of_a, of_b), options)
+          : align::match_networks(align::Pair(spec, of_a.network, of_b.network), options);
   find_tensors(spec, b, of_b.network);
-  write_changed(of_b, out, acted(spec, match.element, of_b.network), false);
+  write_changed(of_b, out, acted(spec, match.element, of_b.network, releaser(of_b)), false);
   log_info(text("{}: cosine to {} {:.4f} before, {:.4f} aligned, {} sweeps", one_line(b), one_line(a),
                 match.cosine_before, match.cosine_after, match.sweeps()));
 }

@@ -16,9 +16,10 @@ struct AlignNetwork {
   std::string method = "weights", spec_file, apply, emit, groups;
   NetworkOptions network;
   align::NetworkMatchOptions options;
+  std::string max_memory;  // "": what the method takes by itself
   // Of --method activations.
   DataOptions data;
-  std::string form = "correlation", max_memory = "512MB";
+  std::string form = "correlation";
   bool verify = false, force = false, json = false;
 
   // 0, or 1 where --verify finds that the aligned network does not compute what B does; then nothing is written.
@@ -49,9 +50,14 @@ std::string verdict(bool same, double difference);
 // Prints the line, or logs it where stdout has the network; the exit code.
 int tell(const std::string& line, bool to_stdout, bool same);
 
-// B as weight matching moves it into A's basis, to `out`, which is new; how near they came goes to the log.
+// Whether weight matching leaves the networks in their files: where copies of their numbers would take more than `max_memory` bytes ("":
+// half of what is left). Throws Error{resource_limit} where it cannot do with that, or with what is left.
+bool stay_in_files(const symmetry::Spec& spec, const NetworkInput& a, const NetworkInput& b,
+                   const symmetry::Draw& kinds, const std::string& max_memory);
+
+// B as weight matching moves it into A's basis, to `out`, which is new; how near they came goes to the log. `max_memory` as above.
 void align_file(const std::string& a, const std::string& b, const std::string& out,
-                const NetworkOptions& network, uint64_t seed);
+                const NetworkOptions& network, uint64_t seed, const std::string& max_memory = "");
 
 // Whether two files are networks for this, and not zoos: an ONNX file, or what is read as no zoo.
 bool are_networks(const std::string& a, const std::string& b);

@@ -145,7 +145,7 @@ int Merge::run() {
       std::vector<std::string> ignored;
       merge::compose(open(given), trial, ignored);
     }
-    copies_.emplace(base.empty() ? all.front() : source(base), settings.seed);
+    copies_.emplace(base.empty() ? all.front() : source(base), settings.seed, output.said_max_memory());
     copies_->make(all);
     align_ = copies_->recipe(all);
   }

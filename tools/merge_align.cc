@@ -24,8 +24,8 @@ bool same_file(const std::string& a, const std::string& b) {
   return a == b || fs::equivalent(a, b, none);
 }
 
-AlignedCopies::AlignedCopies(MergeSource reference, uint64_t seed)
-    : reference_(std::move(reference)), seed_(seed) {}
+AlignedCopies::AlignedCopies(MergeSource reference, uint64_t seed, std::string max_memory)
+    : reference_(std::move(reference)), seed_(seed), max_memory_(std::move(max_memory)) {}
 
 void AlignedCopies::make(std::vector<MergeSource>& sources) {
   // Names of the same file count once.
@@ -72,7 +72,7 @@ NetworkFile AlignedCopies::copy(const NetworkFile& from) {
   NetworkFile made{(folder / name).string(), from.options};
   made.options.external_root.clear();  // a copy's external data lies beside it
   const auto align = [&](const std::string& to) {
-    align_file(reference_.given.path, from.path, to, from.options, seed_);
+    align_file(reference_.given.path, from.path, to, from.options, seed_, max_memory_);
   };
   if (is_onnx(from.path)) {
     align(made.path);

@@ -15,11 +15,12 @@ namespace dws::tools {
 // resumed makes the same copies anew, and nothing is kept.
 class AlignedCopies {
  public:
-  // All go into the basis of `reference`, by weight matching.
-  AlignedCopies(MergeSource reference, uint64_t seed);
+  // All go into the basis of `reference`, by weight matching, which leaves networks in their files where copies of their numbers would
+  // take more than `max_memory`; "": half of what is left.
+  AlignedCopies(MergeSource reference, uint64_t seed, std::string max_memory);
 
   // Makes a copy of each of these networks but the reference, one after another, and lets it stand in (MergeSource::read); the same file
-  // has one copy. Matching holds two networks in memory, whatever --max-memory says. Throws Error{resource_limit} before
+  // has one copy. Throws Error{resource_limit} before
   // anything is made where the folder has no room for all; Error{mismatch|missing_tensor} for a network of another architecture.
   void make(std::vector<MergeSource>& sources);
 
@@ -33,6 +34,7 @@ class AlignedCopies {
 
   MergeSource reference_;
   uint64_t seed_;
+  std::string max_memory_;
   TempFolder folder_;
   std::map<std::string, std::string> hashes_;  // of the copies, by their paths
 };

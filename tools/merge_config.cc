@@ -213,7 +213,8 @@ ConfiguredResult merge_by_config(const Globals& globals, const MergeConfigOption
   for (const size_t stage : order)
     if (stage == order.back() || !std::filesystem::exists(place(stage), none)) to_make.push_back(stage);
   if (options.align)
-    job.aligned.emplace(job.source(merge::reference_of(job.stages, order), name), settings.seed);
+    job.aligned.emplace(job.source(merge::reference_of(job.stages, order), name), settings.seed,
+                        output.said_max_memory());
   for (const size_t stage : order)
     if (std::ranges::count(to_make, stage) == 0) job.require_same_basis(place(stage));
   if (options.align) {

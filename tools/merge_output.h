@@ -25,6 +25,8 @@ struct MergeOutput {
   MergeRepair* repair = nullptr;                // set right before it gets its name
 
   bool is_folder() const;
+  // For what cannot do with as little as merging: "" where nobody has said how much.
+  std::string said_max_memory() const { return max_memory == MergeOutput{}.max_memory ? "" : max_memory; }
   // Throws Error{exists|io} at once for what could not be written at the end.
   void require() const;
 };

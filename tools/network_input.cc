@@ -88,6 +88,15 @@ void add_source_options(Options& verb, NetworkOptions& options) {
                 "read shards and external data through symbolic links, of which caches of models are made");
 }
 
+std::function<void(Bytes)> releaser(const NetworkInput& input) {
+  return [onnx = input.onnx, tensors = input.tensors](Bytes part) {
+    if (onnx) onnx->release(part);
+    if (!tensors) return;
+    for (const Safetensors& file : tensors->files())
+      if (format::inside(part, file.file_bytes())) file.release(part);
+  };
+}
+
 void write_changed(const NetworkInput& input, const std::string& path, const std::vector<Patch>& patches,
                    bool force) {
   std::vector<Patch> of_file = patches;

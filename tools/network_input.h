@@ -1,6 +1,7 @@
 // What verbs on networks of any kind share: finding the graph, shapes, symmetry.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -54,6 +55,10 @@ struct NetworkInput {
 NetworkInput read_network(const std::string& path, const NetworkOptions& options);
 // The same; what the log would have had is in `network.warnings` and `assumed`.
 NetworkInput read_network_silently(const std::string& path, const NetworkOptions& options);
+
+// For who reads a large network: says of a tensor's bytes that they were read for now, so that their pages do not count as memory of this
+// process (MappedFile::release). It keeps the files open.
+std::function<void(Bytes)> releaser(const NetworkInput& input);
 
 // The network with some of its tensors' numbers replaced, as write_onnx() and write_checkpoint() do it.
 void write_changed(const NetworkInput& input, const std::string& path, const std::vector<Patch>& patches,

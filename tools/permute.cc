@@ -40,7 +40,7 @@ int Permute::run() const {
     g = symmetry::element_from_json(spec, Json::parse(read_text(apply), apply), apply);
   }
   if (inverse) g = symmetry::inverse(spec, g);
-  const std::vector<Patch> patches = acted(spec, g, input.network);
+  const std::vector<Patch> patches = acted(spec, g, input.network, releaser(input));
   Json element;
   if (!emit.empty()) {
     require_writable(emit, force);

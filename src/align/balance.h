@@ -13,4 +13,11 @@ namespace dws::align {
 symmetry::NetworkElement balance(const symmetry::Spec& spec, const std::vector<bool>& scored,
                                  const Numbers& numbers);
 
+struct StoredPair;
+struct StoredNumbers;
+// The same of one of a pair that stays in its files.
+symmetry::NetworkElement balance(const StoredPair& pair, const StoredNumbers& numbers);
+// Memory that it takes: squares of tensors that scales link, directly or through others. `counted`: scored, with numbers.
+uint64_t balance_bytes(const symmetry::Spec& spec, const std::vector<bool>& counted);
+
 }  // namespace dws::align

@@ -6,6 +6,8 @@
 #include <set>
 
 #include "align/descent_state.h"
+#include "align/streamed.h"
+#include "core/interrupt.h"
 #include "core/parallel.h"
 
 namespace dws::align {
@@ -112,7 +114,17 @@ Descent::Descent(const Problem& problem, Standing numbers)
     for (size_t p = 0; p < problem.units[u].places.size(); ++p)
       at_field_[static_cast<size_t>(problem.units[u].places[p].field)].emplace_back(u, p);
   }
-  std::vector<double> squares(2 * problem.fields.size());
+  scale_ = std::sqrt(product_of_squares());
+  score_ = align::score(problem, numbers_);
+  if (numbers_.streamed || !KeptProducts::possible(problem)) return;
+  kept_ = std::make_unique<KeptProducts>(problem, numbers_.a, numbers_.b);
+}
+
+Descent::~Descent() = default;
+
+double Descent::product_of_squares() const {
+  if (numbers_.streamed) return numbers_.streamed->squares_of_a() * numbers_.streamed->squares_of_b();
+  std::vector<double> squares(2 * problem_.fields.size());
   parallel_for(static_cast<int64_t>(squares.size()), [&](int64_t i) {
     const auto f = static_cast<size_t>(i / 2);
     const std::span<const float> x = i % 2 == 0 ? numbers_.a[f] : std::span<const float>(numbers_.b[f]);
@@ -120,13 +132,8 @@ Descent::Descent(const Problem& problem, Standing numbers)
   });
   double a = 0, b = 0;
   for (size_t i = 0; i < squares.size(); i += 2) a += squares[i], b += squares[i + 1];
-  scale_ = std::sqrt(a * b);
-  score_ = align::score(problem, numbers_);
-  if (!KeptProducts::possible(problem)) return;
-  kept_ = std::make_unique<KeptProducts>(problem, numbers_.a, numbers_.b);
+  return a * b;
 }
-
-Descent::~Descent() = default;
 
 void Descent::gather(size_t u, const Unknown* unknown) {
   State& state = *states_[u];
@@ -165,7 +172,10 @@ void Descent::gather(size_t u, const Unknown* unknown) {
     }
     std::vector<float>& gain = state.gains[static_cast<size_t>(p.sign_class)];
     if (gain.empty()) gain.assign(static_cast<size_t>(unit.size * unit.size), 0.f);
-    add_products(walk, selection, numbers_.a[f].data(), numbers_.b[f].data(), gain, packed_);
+    if (numbers_.streamed)
+      numbers_.streamed->add_products(p, unit.size, selection, gain, packed_);
+    else
+      add_products(walk, selection, numbers_.a[f].data(), numbers_.b[f].data(), gain, packed_);
   }
   state.fresh = !unknown;
   state.updates = 0;
@@ -182,7 +192,7 @@ Step Descent::find_step(size_t u, const Unknown* unknown) {
   Step step;
   step.order.resize(static_cast<size_t>(n));
   std::iota(step.order.begin(), step.order.end(), 0);
-  if (phases) state.choices.take_shifted(problem_, numbers_, true);
+  if (phases) take_shifted(u);
   if (!unit.fixed) {
     if (!plain) state.choices.best(state.gains, state.total);
     const std::vector<float>& total = plain ? state.gains[0] : state.total;
@@ -202,6 +212,7 @@ Step Descent::find_step(size_t u, const Unknown* unknown) {
     }
     if (!still) step.changed.push_back(i);
   }
+  if (numbers_.streamed) state.forget();
   return step;
 }
 
@@ -209,6 +220,7 @@ double Descent::rise_by_trial(size_t u, const Step& step) const {
   const Unit& unit = problem_.units[u];
   std::set<size_t> fields;
   for (const Place& p : unit.places) fields.insert(static_cast<size_t>(p.field));
+  if (numbers_.streamed) return streamed_rise_by_trial(u, step, fields);
   Standing trial{.a = {}, .b = std::vector<std::vector<float>>(numbers_.b.size())};
   for (const size_t f : fields) trial.b[f] = numbers_.b[f];
   move(u, step, trial);
@@ -227,8 +239,15 @@ double Descent::rise_of(size_t u, const Step& step) const {
   for (const Place& p : unit.places) {
     const auto f = static_cast<size_t>(p.field);
     const Walk walk(problem_.fields[f], p, unit.size);
-    const float *a = numbers_.a[f].data(), *b = numbers_.b[f].data();
     const std::vector<float> factor = factors(unit, p.sign_class, step), shift = shifts(unit, p, step);
+    if (numbers_.streamed && shift.empty()) {
+      rise += numbers_.streamed->change(p, unit.size, step.changed, step.order, factor);
+      continue;
+    }
+    std::vector<float> whole_a, whole_b;
+    if (numbers_.streamed) whole_a = numbers_.streamed->whole_a(f), whole_b = numbers_.streamed->whole_b(f);
+    const float* a = numbers_.streamed ? whole_a.data() : numbers_.a[f].data();
+    const float* b = numbers_.streamed ? whole_b.data() : numbers_.b[f].data();
     rise += change(walk, a, b, step.changed, step.order, factor);
     if (shift.empty()) continue;
     // <a, k> - (|s b + k|^2 - |b|^2) / 2, over the items that change.
@@ -255,7 +274,7 @@ void Descent::move(size_t u, const Step& step, Standing& numbers) const {
     move_nested(problem_, *states_[u]->inner, unit, step, numbers);
 }
 
-void Descent::compose(size_t u, const Step& step) {
+void Descent::compose(size_t u, const Step& step, std::vector<GroupElement>& element) const {
   const Unit& unit = problem_.units[u];
   const auto g = static_cast<size_t>(unit.group);
   GroupElement e = identity(problem_.groups[g]);
@@ -266,14 +285,15 @@ void Descent::compose(size_t u, const Step& step) {
   }
   for (size_t k = 0; k < step.nested.size(); ++k) {
     const auto n = static_cast<size_t>(unit.nested[k]);
-    element_[n] = symmetry::compose(problem_.groups[n], step.nested[k], element_[n], &step.order);
+    element[n] = symmetry::compose(problem_.groups[n], step.nested[k], element[n], &step.order);
   }
-  element_[g] = symmetry::compose(problem_.groups[g], e, element_[g]);
+  element[g] = symmetry::compose(problem_.groups[g], e, element[g]);
 }
 
 void Descent::take(size_t u, const Step& step) {
   const Unit& unit = problem_.units[u];
   State& state = *states_[u];
+  if (numbers_.streamed) return streamed_take(u, step);
   std::set<int> fields;
   for (const Place& p : unit.places) fields.insert(p.field);
   // Products of the units beside, of the numbers that change: taken away as they were, added as they become.
@@ -328,7 +348,7 @@ void Descent::take(size_t u, const Step& step) {
                         other.gains[static_cast<size_t>(place.sign_class)]);
     ++other.updates;
   }
-  compose(u, step);
+  compose(u, step, element_);
   // The unit's own gains: columns go where items go.
   state.dirty = unit.coupled;
   if (unit.coupled || !unit.nested.empty()) {
@@ -350,10 +370,7 @@ void Descent::take(size_t u, const Step& step) {
       }
     }
   }
-  if (!state.column_dual.empty()) {
-    const std::vector<double> old = state.column_dual;
-    for (size_t j = 0; j < old.size(); ++j) state.column_dual[j] = old[static_cast<size_t>(step.order[j])];
-  }
+  state.reorder_duals(step.order);
 }
 
 bool Descent::improve_by_cycles(size_t u, const Step& step) {
@@ -412,7 +429,10 @@ void Descent::descend(int max_sweeps, Rng& rng) {
   for (bool progress = true; progress && static_cast<int>(scores_.size()) <= max_sweeps;) {
     progress = false;
     rng.shuffle(std::span<size_t>(units));
-    for (const size_t u : units) progress |= kept_ ? reorder(u, nullptr) : improve(u);
+    for (const size_t u : units) {
+      check_interrupt();
+      progress |= kept_ ? reorder(u, nullptr) : improve(u);
+    }
     scores_.push_back(score_);
   }
   if (kept_) settle_orders();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -33,7 +34,8 @@ Choice choice_of(const symmetry::GroupElement& element, size_t entry);
 
 // B moves towards A. What was computed is kept: the products of a unit are brought up to date by the numbers beside it that have changed,
 // its assignment starts from the last one's duals, and a unit of which nothing beside has changed is not looked at. Where all units only
-// reorder, B's numbers stay in place and are moved at the end (kept_products.h).
+// reorder, B's numbers stay in place and are moved at the end (kept_products.h). Of networks that stay in their files (Standing::streamed) nothing
+// is kept but duals: a look at a unit reads what lies beside it.
 class Descent {
  public:
   Descent(const Problem& problem, Standing numbers);
@@ -64,7 +66,12 @@ class Descent {
   double rise_by_trial(size_t unit, const Step& step) const;
   void take(size_t unit, const Step& step);
   void move(size_t unit, const Step& step, Standing& numbers) const;
-  void compose(size_t unit, const Step& step);
+  void compose(size_t unit, const Step& step, std::vector<symmetry::GroupElement>& element) const;
+  double product_of_squares() const;
+  void take_shifted(size_t unit);
+  // Of networks that stay in their files.
+  double streamed_rise_by_trial(size_t unit, const Step& step, const std::set<size_t>& fields) const;
+  void streamed_take(size_t unit, const Step& step);
   bool improve(size_t unit);
   bool improve_by_cycles(size_t unit, const Step& step);
   bool reorder(size_t unit, const Unknown* unknown);

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "align/descent_state.h"
+#include "align/streamed.h"
 #include "core/parallel.h"
 
 namespace dws::align {
@@ -92,10 +93,11 @@ Step Descent::find_nested_step(size_t u, const Unknown* unknown) {
     const auto f = static_cast<size_t>(place.field);
     const Field& field = problem_.fields[f];
     const Walk walk(field, place, unit.size);
-    std::vector<float> known;
+    std::vector<float> known, whole_b;
+    if (numbers_.streamed) known = numbers_.streamed->whole_a(f), whole_b = numbers_.streamed->whole_b(f);
     if (unknown) {
       // Numbers that are not known count nothing.
-      known.assign(numbers_.a[f].begin(), numbers_.a[f].end());
+      if (!numbers_.streamed) known.assign(numbers_.a[f].begin(), numbers_.a[f].end());
       if (crosses(unit, place)) std::ranges::fill(known, 0.f);
       int64_t inside = 1;
       for (size_t d = field.dims.size(); d-- > 0;) {
@@ -105,11 +107,13 @@ Step Descent::find_nested_step(size_t u, const Unknown* unknown) {
         inside *= field.dims[d];
       }
     }
+    const float* from_a = unknown || numbers_.streamed ? known.data() : numbers_.a[f].data();
+    const float* from_b = numbers_.streamed ? whole_b.data() : numbers_.b[f].data();
     for (size_t h = 0; h < n; ++h) {
       a[h][p].resize(static_cast<size_t>(walk.rows()));
       b[h][p].resize(a[h][p].size());
-      take_item(walk, unknown ? known.data() : numbers_.a[f].data(), static_cast<int64_t>(h), a[h][p].data());
-      take_item(walk, numbers_.b[f].data(), static_cast<int64_t>(h), b[h][p].data());
+      take_item(walk, from_a, static_cast<int64_t>(h), a[h][p].data());
+      take_item(walk, from_b, static_cast<int64_t>(h), b[h][p].data());
     }
   }
   std::vector<Fit> fits(n * n);

@@ -56,7 +56,7 @@ void Descent::settle_orders() {
     applied.assign(now.begin(), now.end());
     if (step.changed.empty()) continue;
     move_unit(problem_, problem_.units[u], step, numbers_);
-    compose(u, step);
+    compose(u, step, element_);
   }
   const double exact = align::score(problem_, numbers_);
   if (scores_.size() > 1 && score_ > scores_.front() && exact > scores_.front()) {

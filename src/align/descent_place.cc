@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "align/descent_state.h"
+#include "core/interrupt.h"
 
 namespace dws::align {
 
@@ -73,6 +74,7 @@ void Descent::place() {
   }
   std::vector<double> known(problem_.units.size(), -1);  // -1: to be counted
   while (!left.empty()) {
+    check_interrupt();
     for (const size_t u : left) {
       if (known[u] >= 0) continue;
       cover(u, -1, unknown);  // as if it were not there along its own axis

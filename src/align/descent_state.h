@@ -25,6 +25,17 @@ struct Descent::State {
   AssignmentSolver solver;
   std::vector<int32_t> applied;    // by item: which of the start's has been moved there; empty: its own
   std::unique_ptr<Problem> inner;  // of a unit with nested groups
+
+  void reorder_duals(const std::vector<int32_t>& order) {
+    const std::vector<double> old = column_dual;
+    for (size_t j = 0; j < old.size(); ++j) column_dual[j] = old[static_cast<size_t>(order[j])];
+  }
+  // Gives back the room of gains.
+  void forget() {
+    ClassGains().swap(gains);
+    std::vector<float>().swap(total);
+    fresh = false;
+  }
 };
 
 }  // namespace dws::align

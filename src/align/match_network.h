@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "align/pair.h"
@@ -32,8 +33,26 @@ struct NetworkMatch {
 // The same bits on any number of threads. Throws Error{bad_value} when products of weights are not finite.
 NetworkMatch match_networks(const Pair& pair, const NetworkMatchOptions& options);
 
+// The same of networks that stay in their files (streamed.h), for checkpoints larger than memory: numbers become float32 a block at a
+// time, gains are those of one unit, and nothing is kept from visit to visit, so that each sweep multiplies anew. The same element but
+// for the rounding of gains; where the other keeps nothing either, the same bits.
+struct StoredPair;
+NetworkMatch match_networks(const StoredPair& pair, const NetworkMatchOptions& options);
+
 // Cosines of A and B, and of A and B after match.element.
 void set_cosines(const Pair& pair, NetworkMatch& match);
+void set_cosines(const StoredPair& pair, NetworkMatch& match);
+// <A, g B>, as Pair::objective().
+double objective(const StoredPair& pair, const symmetry::NetworkElement& g);
+
+// About what the two take in bytes, beside the program itself.
+struct MatchMemory {
+  uint64_t held = 0;         // of a Pair; `a`, `b`: which types they are stored in
+  uint64_t streamed = 0;     // of a StoredPair: the least
+  std::string largest = {};  // what needs that
+};
+MatchMemory match_memory(const symmetry::Spec& spec, const network::Network& a, const network::Network& b,
+                         const symmetry::Draw& kinds);
 
 // Items of a group (over all blocks) that have another place, sign, scale or phase after its element.
 int64_t items_moved(const symmetry::NetworkGroup& group, const symmetry::GroupElement& element);

@@ -1,15 +1,10 @@
 #include "align/pair.h"
 
-#include <cmath>
-#include <cstring>
-#include <map>
 #include <set>
-#include <string_view>
 
-#include "core/error.h"
+#include "align/lanes.h"
+#include "align/stored_numbers.h"
 #include "core/parallel.h"
-#include "core/shape.h"
-#include "core/text.h"
 #include "kernels/matmul.h"
 #include "network/array.h"
 
@@ -21,56 +16,22 @@ using symmetry::NetworkElement;
 using symmetry::NetworkGroup;
 using symmetry::Spec;
 
-// Quantised weights beside floating ones: about as large as what they stand for.
-constexpr double kInteger = 1.0 / 128;
-
 std::vector<float> to_floats(const network::Constant& c) {
   const network::Array array = network::to_array(c);
   std::vector<float> numbers(static_cast<size_t>(array.size()));
   for (size_t i = 0; i < numbers.size(); ++i)
     numbers[i] =
-        static_cast<float>(array.real() ? array.reals[i] : kInteger * static_cast<double>(array.ints[i]));
+        static_cast<float>(array.real() ? array.reals[i] : kIntegerStep * static_cast<double>(array.ints[i]));
   return numbers;
-}
-
-void require_finite(const network::Network& network, const network::Constant& c, std::span<const float> x) {
-  for (size_t i = 0; i < x.size(); ++i)
-    if (!std::isfinite(x[i]))
-      throw Error(ErrorKind::bad_value,
-                  text("{}: tensor '{}': number {} is {}", one_line(network.file), escaped(c.name), i,
-                       std::isnan(x[i]) ? "not a number" : "infinite or too large"));
-}
-
-// Sums in eight lanes, so that the compiler may use vectors and the order is ours.
-double dot(std::span<const float> a, std::span<const float> b) {
-  double lanes[8] = {};
-  size_t i = 0;
-  for (; i + 8 <= a.size(); i += 8)
-    for (size_t l = 0; l < 8; ++l) lanes[l] += double{a[i + l]} * b[i + l];
-  for (; i < a.size(); ++i) lanes[0] += double{a[i]} * b[i];
-  return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
 }
 
 }  // namespace
 
 Numbers read_numbers(const Spec& spec, const network::Network& network) {
-  std::map<std::string_view, const network::Constant*> constants;
-  for (const network::Constant& c : network.constants) constants.emplace(c.name, &c);
   Numbers numbers{.tensors = std::vector<std::span<const float>>(spec.tensors.size()),
                   .held = std::vector<std::shared_ptr<const std::vector<float>>>(spec.tensors.size()),
                   .owner = network.owner};
-  std::vector<const network::Constant*> found;
-  for (const symmetry::SpecTensor& t : spec.tensors) {
-    const auto at = constants.find(t.name);
-    if (at == constants.end())
-      throw Error(ErrorKind::missing_tensor,
-                  text("{}: no tensor '{}'", one_line(network.file), escaped(t.name)));
-    if (at->second->dims != t.dims)
-      throw Error(ErrorKind::mismatch,
-                  text("{}: tensor '{}': expected shape {}, got {}", one_line(network.file), escaped(t.name),
-                       shape_text(t.dims), shape_text(at->second->dims)));
-    found.push_back(at->second);
-  }
+  const std::vector<const network::Constant*> found = constants_of(spec, network);
   parallel_for(static_cast<int64_t>(found.size()), [&](int64_t i) {
     const auto t = static_cast<size_t>(i);
     const network::Constant& c = *found[t];

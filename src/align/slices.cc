@@ -9,7 +9,6 @@
 namespace dws::align {
 namespace {
 
-constexpr int64_t kRows = 512;  // rows of a product taken at once, so that they stay in cache
 constexpr int64_t kTogether = 16;
 constexpr int64_t kItems = 64;  // items of a product that one thread takes
 
@@ -77,8 +76,8 @@ void add_packed_products(int64_t items, int64_t rows, const float* a, const floa
                          std::vector<float>& gain) {
   parallel_for((items + kItems - 1) / kItems, [&](int64_t block) {
     const int64_t first = block * kItems, count = std::min(kItems, items - first);
-    for (int64_t k = 0; k < rows; k += kRows)
-      kernels::matmul<float>(count, items, std::min(kRows, rows - k), a + k * items + first, 1, items,
+    for (int64_t k = 0; k < rows; k += kProductDepth)
+      kernels::matmul<float>(count, items, std::min(kProductDepth, rows - k), a + k * items + first, 1, items,
                              b + k * items, items, gain.data() + first * items, items, true);
   });
 }
@@ -97,8 +96,7 @@ void add_products(const Walk& walk, const Selection& selection, const float* a, 
 }
 
 double change(const Walk& walk, const float* a, const float* b, std::span<const int64_t> changed,
-              std::span<const int32_t> order, std::span<const float> factor) {
-  double sum = 0;
+              std::span<const int32_t> order, std::span<const float> factor, double sum) {
   const int64_t run = walk.run;
   for (int64_t pre = 0; pre < walk.before; ++pre)
     for (int64_t o = 0; o < walk.place.outer; ++o) {

@@ -32,6 +32,8 @@ struct Walk {
 // out (rows, items): numbers beside an item downwards. `minus`: of the difference to it.
 void pack(const Walk& walk, const Selection& selection, const float* numbers, float* out);
 
+inline constexpr int64_t kProductDepth = 512;  // rows of a product taken at once, so that they stay in cache
+
 // Room for packed matrices, kept from call to call.
 struct Packed {
   std::vector<float> a, b;
@@ -42,13 +44,13 @@ struct Packed {
 // gain (items, items) += <item i of a, item j of b> over the selection. The bits do not depend on threads.
 void add_products(const Walk& walk, const Selection& selection, const float* a, const float* b,
                   std::vector<float>& gain, Packed& packed);
-// The same from packed matrices (rows, items).
+// The same from packed matrices (rows, items); parts whose rows are multiples of kProductDepth, but for the last, give the bits of the whole.
 void add_packed_products(int64_t items, int64_t rows, const float* a, const float* b,
                          std::vector<float>& gain);
 
-// What the score of a field changes by when item i becomes factor[i] * item order[i], for the items `changed`.
+// `sum` and what the score of a field changes by when item i becomes factor[i] * item order[i], for the items `changed`.
 double change(const Walk& walk, const float* a, const float* b, std::span<const int64_t> changed,
-              std::span<const int32_t> order, std::span<const float> factor);
+              std::span<const int32_t> order, std::span<const float> factor, double sum = 0);
 // Does it, `shift` (or nothing) added.
 void move_items(const Walk& walk, float* b, std::span<const int64_t> changed, std::span<const int32_t> order,
                 std::span<const float> factor, std::span<const float> shift);

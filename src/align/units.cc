@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "align/lanes.h"
+#include "align/streamed.h"
 #include "core/parallel.h"
 
 namespace dws::align {
@@ -69,25 +71,23 @@ bool place_within(const Member& m, int64_t size, const std::vector<int64_t>& kep
   return true;
 }
 
-double dot(const float* a, const float* b, size_t n) {
-  double lanes[8] = {};
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (size_t l = 0; l < 8; ++l) lanes[l] += double{a[i + l]} * b[i + l];
-  for (; i < n; ++i) lanes[0] += double{a[i]} * b[i];
-  return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
-}
-
 }  // namespace
 
 Problem make_problem(const Pair& pair, const symmetry::Draw& kinds) {
-  Problem problem{.spec = &pair.spec, .groups = pair.spec.groups, .fields = {}, .units = {}, .kinds = kinds};
-  const std::vector<bool> moved = symmetry::touched(pair.spec);
-  std::vector<int> field_of(pair.spec.tensors.size(), -1);
+  std::vector<bool> counted = pair.scored;
+  for (size_t t = 0; t < counted.size(); ++t) counted[t] = counted[t] && !pair.a.tensors[t].empty();
+  return make_problem(pair.spec, counted, kinds);
+}
+
+Problem make_problem(const symmetry::Spec& spec, const std::vector<bool>& counted,
+                     const symmetry::Draw& kinds) {
+  Problem problem{.spec = &spec, .groups = spec.groups, .fields = {}, .units = {}, .kinds = kinds};
+  const std::vector<bool> moved = symmetry::touched(spec);
+  std::vector<int> field_of(spec.tensors.size(), -1);
   for (size_t t = 0; t < field_of.size(); ++t) {
-    if (!pair.scored[t] || !moved[t] || pair.a.tensors[t].empty()) continue;
+    if (!counted[t] || !moved[t]) continue;
     field_of[t] = static_cast<int>(problem.fields.size());
-    problem.fields.push_back({.tensor = static_cast<int>(t), .dims = pair.spec.tensors[t].dims});
+    problem.fields.push_back({.tensor = static_cast<int>(t), .dims = spec.tensors[t].dims});
   }
   for (const NetworkGroup& group : problem.groups)
     for (const symmetry::Phase& phase : group.phases)
@@ -209,11 +209,12 @@ Standing standing(const Problem& problem, const Pair& pair) {
 }
 
 double score(const Field& field, std::span<const float> a, std::span<const float> b) {
-  const double product = dot(a.data(), b.data(), b.size());
-  return field.shifted ? product - dot(b.data(), b.data(), b.size()) / 2 : product;
+  const double product = dot(a, b);
+  return field.shifted ? product - dot(b, b) / 2 : product;
 }
 
 double score(const Problem& problem, const Standing& numbers) {
+  if (numbers.streamed) return numbers.streamed->score();
   std::vector<double> parts(problem.fields.size());
   parallel_for(static_cast<int64_t>(parts.size()), [&](int64_t i) {
     const auto f = static_cast<size_t>(i);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -49,13 +50,20 @@ struct Problem {
 // Whether the unit lies along another axis of the place's field too.
 bool crosses(const Unit& unit, const Place& place) noexcept;
 
+class Streamed;
+
 // The numbers of two networks, by field: A's, and B's as they stand.
 struct Standing {
   std::vector<std::span<const float>> a;
   std::vector<std::vector<float>> b;
+  std::shared_ptr<Streamed> streamed =
+      {};  // in place of them: of networks that stay in their files (streamed.h)
 };
 
 Problem make_problem(const Pair& pair, const symmetry::Draw& kinds);
+// `counted`: by Spec::tensors, what is scored and has numbers.
+Problem make_problem(const symmetry::Spec& spec, const std::vector<bool>& counted,
+                     const symmetry::Draw& kinds);
 Standing standing(const Problem& problem, const Pair& pair);
 
 // The problem within one item of a unit with nested groups: fields are the slices of its places (in their order, each axis of the

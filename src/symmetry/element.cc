@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 
 #include "core/error.h"
 #include "core/shape.h"
 #include "core/text.h"
+#include "symmetry/action.h"
 
 namespace dws::symmetry {
 namespace {
@@ -31,125 +31,6 @@ double sign_of_shift(const NetworkGroup& group, size_t k, const GroupElement& g,
       if (part.member == group.phases[k].shifts.front().member) sign = g.signs[c][entry];
   return sign;
 }
-
-// What happens to one coordinate of one axis.
-struct Step {
-  int64_t source = 0;
-  double factor = 1, shift = 0;
-};
-
-// The action on one tensor.
-class Action {
- public:
-  Action(const Spec& spec, const NetworkElement& g, int tensor, const LeftOut& left_out,
-         const MembersByTensor* members)
-      : spec_(spec), g_(g), tensor_(tensor) {
-    const std::vector<int64_t>& dims = spec.tensors[static_cast<size_t>(tensor)].dims;
-    on_axis_.resize(dims.size());
-    MembersByTensor own;
-    if (!members) own = members_by_tensor(spec);
-    for (const auto& [n, m] : (members ? *members : own)[static_cast<size_t>(tensor)]) {
-      const NetworkGroup& group = spec.groups[static_cast<size_t>(n)];
-      if (group.fixed || (n == left_out.group && m == left_out.member)) continue;
-      const int axis = group.members[static_cast<size_t>(m)].axis;
-      on_axis_[static_cast<size_t>(axis)].push_back({n, m, across(group, axis)});
-    }
-    tables_.resize(dims.size());
-    std::vector<int64_t> at(dims.size(), 0);
-    for (size_t a = 0; a < dims.size(); ++a) {
-      if (std::ranges::any_of(on_axis_[a], &Here::across)) continue;
-      for (int64_t c = 0; c < dims[a]; ++c) {
-        at[a] = c;
-        tables_[a].push_back(step(a, at));
-      }
-      at[a] = 0;
-    }
-  }
-
-  // visit(target, source, factor, shift) for every number.
-  template <class Visit>
-  void each(const Visit& visit) const {
-    const std::vector<int64_t>& dims = spec_.tensors[static_cast<size_t>(tensor_)].dims;
-    const int64_t count = elements_of(dims);
-    std::vector<int64_t> at(dims.size(), 0), strides(dims.size(), 1);
-    for (size_t a = dims.size(); a-- > 1;) strides[a - 1] = strides[a] * dims[a];
-    for (int64_t i = 0; i < count; ++i) {
-      int64_t source = 0;
-      double factor = 1, shift = 0;
-      for (size_t a = 0; a < dims.size(); ++a) {
-        const Step s = tables_[a].empty() ? step(a, at) : tables_[a][static_cast<size_t>(at[a])];
-        source += s.source * strides[a];
-        factor *= s.factor;
-        shift += s.shift;
-      }
-      visit(static_cast<size_t>(i), static_cast<size_t>(source), factor, shift);
-      for (size_t a = dims.size(); a-- > 0;) {
-        if (++at[a] < dims[a]) break;
-        at[a] = 0;
-      }
-    }
-  }
-
- private:
-  struct Here {
-    int group, member;
-    bool across;  // which block it is in is seen along another axis
-  };
-  static int64_t elements_of(const std::vector<int64_t>& dims) {
-    return std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>());
-  }
-  bool across(const NetworkGroup& group, int axis) const {
-    if (group.by < 0) return false;
-    return std::ranges::any_of(spec_.groups[static_cast<size_t>(group.by)].members,
-                               [&](const Member& m) { return m.tensor == tensor_ && m.axis != axis; });
-  }
-  int64_t block(const NetworkGroup& group, const std::vector<int64_t>& at) const {
-    if (group.by < 0) return 0;
-    const NetworkGroup& by = spec_.groups[static_cast<size_t>(group.by)];
-    for (const Member& m : by.members)
-      if (m.tensor == tensor_)
-        if (const int64_t i = item_at(m, by.size, at[static_cast<size_t>(m.axis)]); i >= 0) return i;
-    return 0;
-  }
-  static double factor_of(const std::vector<Scaling>& kinds, const std::vector<std::vector<double>>& drawn,
-                          int member, size_t entry) {
-    double factor = 1;
-    for (size_t k = 0; k < drawn.size(); ++k)
-      for (const Scaling::Part& part : kinds[k].parts)
-        if (part.member == member)
-          factor = part.exponent > 0 ? factor * drawn[k][entry] : factor / drawn[k][entry];
-    return factor;
-  }
-  Step step(size_t axis, const std::vector<int64_t>& at) const {
-    Step s{.source = at[axis]};
-    for (const Here& here : on_axis_[axis]) {
-      const NetworkGroup& group = spec_.groups[static_cast<size_t>(here.group)];
-      const GroupElement& e = g_[static_cast<size_t>(here.group)];
-      const Member& m = group.members[static_cast<size_t>(here.member)];
-      const int64_t i = item_at(m, group.size, at[axis]);
-      if (i < 0) continue;
-      const auto entry = static_cast<size_t>(block(group, at) * group.size + i);
-      s.source += (e.order[entry] - i) * m.inner;
-      s.factor *= factor_of(group.signs, e.signs, here.member, entry) *
-                  factor_of(group.scales, e.scales, here.member, entry);
-      for (size_t p = 0; p < e.turns.size(); ++p) {
-        const int32_t turns = e.turns[p][entry];
-        if (turns == 0) continue;
-        for (const Scaling::Part& part : group.phases[p].negated)
-          if (part.member == here.member && turns % 2 != 0) s.factor = -s.factor;
-        for (const Phase::Shift& shift : group.phases[p].shifts)
-          if (shift.member == here.member) s.shift += turns * shift.half_turn;
-      }
-    }
-    return s;
-  }
-
-  const Spec& spec_;
-  const NetworkElement& g_;
-  int tensor_;
-  std::vector<std::vector<Here>> on_axis_;
-  std::vector<std::vector<Step>> tables_;
-};
 
 }  // namespace
 
@@ -284,7 +165,8 @@ network::Array act(const Spec& spec, const NetworkElement& g, int tensor, const 
   network::Array out{.type = numbers.type, .dims = numbers.dims};
   out.reals.resize(numbers.reals.size());
   out.ints.resize(numbers.ints.size());
-  Action(spec, g, tensor, left_out, members).each([&](size_t to, size_t from, double factor, double shift) {
+  const Action action(spec, g, tensor, left_out, members);
+  action.each(action.whole(), [&](size_t to, size_t from, double factor, double shift) {
     if (numbers.real())
       out.reals[to] = factor * numbers.reals[from] + shift;
     else
@@ -296,18 +178,15 @@ network::Array act(const Spec& spec, const NetworkElement& g, int tensor, const 
 std::vector<std::byte> act_on_bytes(const Spec& spec, const NetworkElement& g, int tensor, Bytes bytes,
                                     size_t item, const MembersByTensor* members) {
   std::vector<std::byte> out(bytes.size());
-  Action(spec, g, tensor, {}, members).each([&](size_t to, size_t from, double, double) {
+  const Action action(spec, g, tensor, {}, members);
+  action.each(action.whole(), [&](size_t to, size_t from, double, double) {
     std::memcpy(out.data() + to * item, bytes.data() + from * item, item);
   });
   return out;
 }
 
 bool only_reorders(const Spec& spec, const NetworkElement& g, int tensor, const MembersByTensor* members) {
-  bool plain = true;
-  Action(spec, g, tensor, {}, members).each([&](size_t, size_t, double factor, double shift) {
-    plain = plain && factor == 1 && shift == 0;
-  });
-  return plain;
+  return Action(spec, g, tensor, {}, members).only_reorders();
 }
 
 std::vector<bool> touched(const Spec& spec) {
