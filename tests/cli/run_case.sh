@@ -49,6 +49,16 @@ wait_for_lines() {
   die "$1 never had $2 lines"
 }
 
+# wait_for_words FILE WORDS: until the file has them; gives up after a minute.
+wait_for_words() {
+  local i
+  for ((i = 0; i < 3000; ++i)); do
+    grep -qs -- "$2" "$1" && return 0
+    sleep 0.02
+  done
+  die "$1 never had '$2': $(head -n 3 "$1")"
+}
+
 # lines_in FILE: how many lines it has; none if there is no such file.
 lines_in() {
   if [ -f "$1" ]; then wc -l <"$1"; else echo 0; fi

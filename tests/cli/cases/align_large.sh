@@ -47,3 +47,13 @@ PYTHON
 fails 2 "MB of memory at least" "$dws" align a b -o x --max-memory 1MB -q
 test ! -e x
 no_leftovers
+
+# SIGTERM ends the matching soon, and nothing is written.
+"$dws" align a scaled -o y --max-memory 80MB --restarts 1000 >/dev/null 2>log &
+process=$!
+wait_for_words log "matched from the files"
+kill -TERM $process
+code=0
+wait $process || code=$?
+test $code = 130 || die "code $code: $(cat log)"
+test ! -e y
