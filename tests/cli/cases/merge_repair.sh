@@ -89,6 +89,30 @@ for net in mean copy; do
   [ "$got" = 4 ] || die "$net: $got of 4 statistics changed"
 done
 
+# stopped_in_repair SIGNAL CODE OUT TENSORS COMMAND...: ends the command while it repairs, when its journal says that all tensors are made;
+# a run that was over too soon is made again. What it wrote to stderr is in `log`.
+stopped_in_repair() {
+  local signal=$1 expected=$2 out=$3 tensors=$4 journal=.$3.dws-merge-journal.tmp try child code lines
+  shift 4
+  [ "${out%.*}" != "$out" ] || journal=.$out.dws-merge.tmp/journal
+  for ((try = 0; try < 20; ++try)); do
+    "$@" --threads 1 >/dev/null 2>log &
+    child=$!
+    while kill -0 $child 2>/dev/null; do
+      lines=("")
+      { mapfile -t lines <$journal; } 2>/dev/null || true
+      [ "${lines[-1]:-}" != "$tensors" ] || break
+      sleep 0.005
+    done
+    kill -"$signal" $child 2>/dev/null || true
+    code=0
+    wait $child || code=$?
+    if [ $code = "$expected" ] && [ ! -e "$out" ] && [ "$(tail -n 1 $journal)" = "$tensors" ]; then return 0; fi
+    rm -rf "$out" .$out.dws-merge*
+  done
+  die "never stopped while it repairs: exit code $code: $(cat log)"
+}
+
 # Killed while it repairs: the merge is whole, nothing has the output's name, and --resume repairs anew. The same bytes in the end; aligned
 # copies are the same again.
 mkdir one two
@@ -98,17 +122,7 @@ for out in out.safetensors "out --shard-size 1MB"; do
   command="merge ../n1.safetensors ../n2.safetensors --align $again -o $out -q"
   (cd one && "$dws" $command)
   cd two
-  journal=.out.safetensors.dws-merge-journal.tmp
-  [ "$out" = out.safetensors ] || journal=.out.dws-merge.tmp/journal
-  "$dws" $command --threads 1 &
-  child=$!
-  for ((i = 0; i < 3000; ++i)); do
-    if [ -f $journal ] && [ "$(tail -n 1 $journal)" = 6 ]; then break; fi
-    sleep 0.02
-  done
-  kill -9 $child
-  wait $child || true
-  test ! -e out.safetensors -a ! -e out || die "the output is there already"
+  stopped_in_repair KILL 137 "${out%% *}" 6 "$dws" $command
   fails 2 "other inputs or options" "$dws" ${command/--align/} --resume
   # What is wrong with the data loses nothing.
   mv ../d-labels-idx1-ubyte ../hidden
@@ -137,16 +151,7 @@ PY
 command="merge $bn ../moved.onnx --align --repair ../many_pictures.safetensors -o out.onnx"
 (cd one && "$dws" $command -q)
 cd two
-"$dws" $command --threads 1 2>log &
-child=$!
-for ((i = 0; i < 3000; ++i)); do
-  if [ -f .out.onnx.dws-merge-journal.tmp ] && [ "$(tail -n 1 .out.onnx.dws-merge-journal.tmp)" = 15 ]; then break; fi
-  sleep 0.02
-done
-kill -INT $child
-code=0
-wait $child || code=$?
-[ $code = 130 ] || die "exit code $code: $(cat log)"
+stopped_in_repair INT 130 out.onnx 15 "$dws" $command
 grep -q "the same command with --resume goes on from here" log
 test ! -e out.onnx
 fails 2 "other inputs or options" "$dws" ${command/--align/} --resume -q
