@@ -29,6 +29,40 @@ Windows windows_of(Builder& b, const Node& node, std::vector<int64_t> kernel, bo
   return windows(context, b.shape(node.inputs[0]).dims, std::move(kernel), ceil_mode);
 }
 
+// A convolution's weights with the factors of a norm behind it, and what is added to its channels.
+struct Folded {
+  int weights = kNone;  // as they are stored
+  int made = kNone;     // with factors, where there is a norm, and behind them what is added
+  bool norm = false;
+  int64_t shift = 0;  // where in `made` that begins
+
+  void add_reads(std::vector<int>& reads) const {
+    if (!norm) reads.push_back(weights);
+    if (made != kNone) reads.push_back(made);
+  }
+  const float* filters(const Frame& f) const { return f.in(norm ? made : weights); }
+  const float* shifts(const Frame& f) const { return made == kNone ? nullptr : f.in(made) + shift; }
+};
+// `scale(factor, from, to)`: the weights times the factor of the channel that each goes to.
+template <class Scale>
+Folded fold_tail(Builder& b, const Tail& tail, int bias, int w, int64_t channels, const Scale& scale) {
+  const int added = bias != kNone ? bias : tail.bias;
+  const bool one_bias = added != kNone && b.size(added) == 1 && channels != 1;
+  Folded folded{.weights = w, .norm = tail.norm != nullptr, .shift = tail.norm ? b.size(w) : 0};
+  if (added == kNone && !tail.norm) return folded;
+  std::vector<int> from = tail.fixed;
+  if (added != kNone) from.push_back(added);
+  if (tail.norm) from.push_back(w);
+  folded.made = b.derive(folded.shift + channels, from,
+                         [=, norm = tail.norm, shift = folded.shift](const Frame& f, float* to) {
+                           Buffer<float> factor(static_cast<size_t>(channels));
+                           fold_norm(f, norm, channels, added == kNone ? nullptr : f.in(added), one_bias,
+                                     factor.data(), to + shift);
+                           if (norm) scale(factor.data(), f.in(w), to);
+                         });
+  return folded;
+}
+
 // What FusedConv does with a convolution: a second term and an activation.
 struct Behind {
   int added = kNone;
@@ -88,36 +122,22 @@ bool convolution(Builder& b, const Node& node) {
   if (c.groups < 1 || c.channels % c.groups || c.filters % c.groups || c.places() < 1) return false;
   const Behind behind(node);
   const Tail tail = behind.nothing() ? tail_of(b, y, 1, bias == kNone) : Tail{.out = y};
-  const int added = bias != kNone ? bias : tail.bias;
-  const bool with_bias = added != kNone || tail.norm,
-             one_bias = added != kNone && b.size(added) == 1 && c.filters != 1;
-  std::vector<int> from = tail.fixed;
-  if (added != kNone) from.push_back(added);
-  if (tail.norm) from.push_back(w);
-  const int64_t weights = tail.norm ? c.filters * c.depth() : 0;
-  int folded = kNone;
-  if (with_bias)
-    folded = b.derive(weights + c.filters, from, [=, norm = tail.norm](const Frame& f, float* to) {
-      Buffer<float> factor(static_cast<size_t>(c.filters));
-      fold_norm(f, norm, c.filters, added == kNone ? nullptr : f.in(added), one_bias, factor.data(),
-                to + weights);
-      if (!norm) return;
-      for (int64_t o = 0; o < c.filters; ++o)
-        kernels::scale(c.depth(), factor[static_cast<size_t>(o)], f.in(w) + o * c.depth(), to + o * c.depth(),
-                       false);
-    });
+  const Folded folded =
+      fold_tail(b, tail, bias, w, c.filters, [c](const float* factor, const float* from, float* to) {
+        for (int64_t o = 0; o < c.filters; ++o)
+          kernels::scale(c.depth(), factor[o], from + o * c.depth(), to + o * c.depth(), false);
+      });
   const int64_t images = dims[0];
   b.add_flops(2.0 * static_cast<double>(images * c.filters) * static_cast<double>(c.depth() * c.places()));
   std::vector<int> reads = {x};
-  if (!tail.norm) reads.push_back(w);
-  if (folded != kNone) reads.push_back(folded);
+  folded.add_reads(reads);
   if (behind.added != kNone) reads.push_back(behind.added);
   b.step({.reads = reads,
           .writes = {tail.out},
           .scratch = kernels::conv2d_nchw_scratch(c, images),
-          .work = [=, out = tail.out, norm = tail.norm != nullptr, relu = tail.relu](const Frame& f) {
-            kernels::conv2d_nchw(c, images, f.in(x), norm ? f.in(folded) : f.in(w),
-                                 with_bias ? f.in(folded) + weights : nullptr, f.out(out), f.scratch);
+          .work = [=, out = tail.out, relu = tail.relu](const Frame& f) {
+            kernels::conv2d_nchw(c, images, f.in(x), folded.filters(f), folded.shifts(f), f.out(out),
+                                 f.scratch);
             const int64_t n = images * c.filters * c.places();
             if (relu) kernels::relu(n, f.out(out), f.out(out));
             if (!behind.nothing()) behind.apply(f, n, f.out(out));
@@ -147,39 +167,25 @@ bool transposed(Builder& b, const Node& node) {
     (across ? c.pad_right : c.pad_bottom) = behind;
   }
   const Tail tail = tail_of(b, y, 1, bias == kNone);
-  const int added = bias != kNone ? bias : tail.bias;
-  const bool with_bias = added != kNone || tail.norm,
-             one_bias = added != kNone && b.size(added) == 1 && c.channels != 1;
-  std::vector<int> from = tail.fixed;
-  if (added != kNone) from.push_back(added);
-  if (tail.norm) from.push_back(w);
-  const int64_t weights = tail.norm ? c.filters * c.depth() : 0;
-  int folded = kNone;
-  if (with_bias)
-    folded = b.derive(weights + c.channels, from, [=, norm = tail.norm](const Frame& f, float* to) {
-      Buffer<float> factor(static_cast<size_t>(c.channels));
-      fold_norm(f, norm, c.channels, added == kNone ? nullptr : f.in(added), one_bias, factor.data(),
-                to + weights);
-      if (!norm) return;
-      const int64_t taps = c.kernel_h * c.kernel_w, each = c.channels / c.groups;
-      for (int64_t i = 0; i < c.filters; ++i)
-        for (int64_t o = 0; o < each; ++o) {
-          const int64_t at = (i * each + o) * taps, group = i / (c.filters / c.groups);
-          kernels::scale(taps, factor[static_cast<size_t>(group * each + o)], f.in(w) + at, to + at, false);
-        }
-    });
+  const Folded folded =
+      fold_tail(b, tail, bias, w, c.channels, [c](const float* factor, const float* from, float* to) {
+        const int64_t taps = c.kernel_h * c.kernel_w, each = c.channels / c.groups;
+        for (int64_t i = 0; i < c.filters; ++i)
+          for (int64_t o = 0; o < each; ++o) {
+            const int64_t at = (i * each + o) * taps, group = i / (c.filters / c.groups);
+            kernels::scale(taps, factor[group * each + o], from + at, to + at, false);
+          }
+      });
   const int64_t images = dims[0];
   b.add_flops(2.0 * static_cast<double>(images * c.filters) * static_cast<double>(c.depth() * c.places()));
   std::vector<int> reads = {x};
-  if (!tail.norm) reads.push_back(w);
-  if (folded != kNone) reads.push_back(folded);
+  folded.add_reads(reads);
   b.step({.reads = reads,
           .writes = {tail.out},
           .scratch = kernels::conv2d_transpose_nchw_scratch(c),
-          .work = [=, out = tail.out, norm = tail.norm != nullptr, relu = tail.relu](const Frame& f) {
-            kernels::conv2d_transpose_nchw(c, images, f.in(x), norm ? f.in(folded) : f.in(w),
-                                           with_bias ? f.in(folded) + weights : nullptr, f.out(out),
-                                           f.scratch);
+          .work = [=, out = tail.out, relu = tail.relu](const Frame& f) {
+            kernels::conv2d_transpose_nchw(c, images, f.in(x), folded.filters(f), folded.shifts(f),
+                                           f.out(out), f.scratch);
             if (relu) kernels::relu(images * c.channels * c.height * c.width, f.out(out), f.out(out));
           }});
   return true;
