@@ -15,6 +15,7 @@
 #include "core/memory.h"
 #include "core/shape.h"
 #include "core/text.h"
+#include "format/safetensors.h"
 #include "format/zoo.h"
 #include "output.h"
 #include "spooled.h"
@@ -193,6 +194,11 @@ struct Moved {
 bool are_networks(const std::string& a, const std::string& b) {
   if (is_onnx(a) || is_onnx(b)) return true;
   for (const std::string& path : {a, b}) {
+    try {
+      // A zoo of one has the same tensors as a network that says what it computes.
+      if (Safetensors::open(path).meta("dws.network")) return true;
+    } catch (const Error&) {  // shards, or what the readers below complain about
+    }
     try {
       Zoo::open(path);
     } catch (const Error&) {

@@ -77,3 +77,8 @@ fails 2 "an option of --task network" "$dws" train --data zoo --arch mlp:4 -o ba
 cp "$images" digits
 fails 2 "no labels are known" "$dws" train --task network --data digits --arch mlp:4 -o bad.safetensors
 test ! -e bad.safetensors
+# Aligned as the network that it says it is, not as a zoo of one picture (siren).
+"$dws" align one/mlp.safetensors seed.safetensors -o default.safetensors -q 2>log
+"$dws" align one/mlp.safetensors seed.safetensors -o named.safetensors --method weights -q
+! grep -q siren log || die "$(cat log)"
+cmp <(data_of default.safetensors) <(data_of named.safetensors)
