@@ -88,19 +88,21 @@ class Places {
   size_t count_;
 };
 
-void drop(const Spec& spec, size_t outer, std::vector<Scaling> NetworkGroup::*kind, Over over,
-          NetworkGroup& group) {
+using Kind = std::vector<Scaling> NetworkGroup::*;
+
+// `inside`: the groups that lie within `group`.
+void drop(const Spec& spec, const std::vector<int>& inside, Kind kind, Over over, NetworkGroup& group) {
+  if ((group.*kind).empty()) return;
   std::vector<std::map<size_t, int64_t>> made;  // by groups within
   Places places(spec, group);
-  for (const NetworkGroup& within : spec.groups) {
-    if (within.by != static_cast<int>(outer)) continue;
+  for (const int g : inside) {
+    const NetworkGroup& within = spec.groups[static_cast<size_t>(g)];
     for (const Scaling& scaling : within.*kind) {
       auto& exponents = made.emplace_back();
       for (const Scaling::Part& part : scaling.parts)
         exponents[places.of(within, within.members[static_cast<size_t>(part.member)])] += part.exponent;
     }
   }
-  if (made.empty()) return;
   Span span(over);
   for (const auto& exponents : made) {
     Exponents v(places.count());
@@ -117,9 +119,13 @@ void drop(const Spec& spec, size_t outer, std::vector<Scaling> NetworkGroup::*ki
 }  // namespace
 
 void drop_redundant_scales(Spec& spec) {
-  for (size_t g = 0; g < spec.groups.size(); ++g) {
-    drop(spec, g, &NetworkGroup::scales, Over::positive, spec.groups[g]);
-    drop(spec, g, &NetworkGroup::signs, Over::signs, spec.groups[g]);
+  std::map<int, std::vector<int>> within;  // by the group around
+  for (size_t g = 0; g < spec.groups.size(); ++g)
+    if (spec.groups[g].by >= 0) within[spec.groups[g].by].push_back(static_cast<int>(g));
+  for (const auto& [outer, inside] : within) {
+    NetworkGroup& group = spec.groups[static_cast<size_t>(outer)];
+    drop(spec, inside, &NetworkGroup::scales, Over::positive, group);
+    drop(spec, inside, &NetworkGroup::signs, Over::signs, group);
   }
 }
 
