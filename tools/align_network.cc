@@ -20,6 +20,7 @@
 #include "output.h"
 #include "spooled.h"
 #include "symmetry/verify.h"
+#include "tasknets/network_file.h"
 
 namespace dws::tools {
 namespace {
@@ -196,7 +197,7 @@ bool are_networks(const std::string& a, const std::string& b) {
   for (const std::string& path : {a, b}) {
     try {
       // A zoo of one has the same tensors as a network that says what it computes.
-      if (Safetensors::open(path).meta("dws.network")) return true;
+      if (Safetensors::open(path).meta(kNetworkEntry)) return true;
     } catch (const Error&) {  // shards, or what the readers below complain about
     }
     try {

@@ -17,6 +17,7 @@
 #include "network_input.h"
 #include "output.h"
 #include "symmetry/layout.h"
+#include "tasknets/network_file.h"
 
 namespace dws::tools {
 namespace {
@@ -180,7 +181,7 @@ Json inspect(const std::string& path, const NetworkOptions& network) {
   if (!std::filesystem::is_directory(path, ignored)) {
     const Safetensors file = Safetensors::open(path);
     if (file.meta("dws.model")) return inspect_model(path);
-    if (file.meta("dws.network")) return inspect_network(path, network);
+    if (file.meta(kNetworkEntry)) return inspect_network(path, network);
     if (const std::string* meta = file.meta("dws.checkpoint")) {
       const Json about = Json::parse(*meta, path);
       Json json = Json::object();

@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "format/zoo.h"
 #include "network/stored.h"
+#include "tasknets/network_file.h"
 
 namespace dws::tools {
 namespace {
@@ -69,7 +70,7 @@ void ask_zoo(const std::string& path, const Checkpoint& checkpoint, network::Cha
 
 // What a file says of itself in its metadata "dws.network" (src/README.md): a recipe or the name of one, and an activation.
 void ask_network(const std::string& path, const Checkpoint& checkpoint, network::StoredSettings& settings) {
-  const std::string* said = checkpoint.files().front().meta("dws.network");
+  const std::string* said = checkpoint.files().front().meta(kNetworkEntry);
   if (!said) return;
   const std::string where = one_line(path) + ": dws.network";
   const Json entry = Json::parse(*said, where);

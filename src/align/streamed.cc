@@ -52,6 +52,17 @@ class Rows {
   std::vector<float>& gain_;
 };
 
+std::vector<float> whole(const MovedTensor& from) {
+  std::vector<float> all(static_cast<size_t>(from.whole().rows * from.whole().columns));
+  from.read(from.whole(), all.data());
+  return all;
+}
+double square(const MovedTensor& numbers) {
+  Lanes lanes;
+  each_block(numbers, [&](std::span<const float> x) { lanes.add(x, x); });
+  return lanes.sum();
+}
+
 }  // namespace
 
 std::vector<bool> StoredPair::counted() const {
@@ -81,16 +92,10 @@ MovedTensor Streamed::b(size_t field) const {
 }
 
 std::vector<float> Streamed::whole_a(size_t field) const {
-  const MovedTensor from = a(field);
-  std::vector<float> all(static_cast<size_t>(from.whole().rows * from.whole().columns));
-  from.read(from.whole(), all.data());
-  return all;
+  return whole(a(field));
 }
 std::vector<float> Streamed::whole_b(size_t field) const {
-  const MovedTensor from = b(field);
-  std::vector<float> all(static_cast<size_t>(from.whole().rows * from.whole().columns));
-  from.read(from.whole(), all.data());
-  return all;
+  return whole(b(field));
 }
 
 double Streamed::score(size_t field) const {
@@ -102,48 +107,32 @@ double Streamed::score(size_t field) const {
   });
   return shifted ? product.sum() - square.sum() / 2 : product.sum();
 }
-double Streamed::square_a(size_t field) const {
-  Lanes lanes;
-  each_block(a(field), [&](std::span<const float> x) { lanes.add(x, x); });
-  return lanes.sum();
+double Streamed::score() const {
+  return over_fields([&](size_t f) { return score(f); });
 }
-double Streamed::score_a(size_t field) const {
-  const double square = square_a(field);
-  return problem_->fields[field].shifted ? square - square / 2 : square;
+double Streamed::score_of_a() const {
+  return over_fields([&](size_t f) { return own_share(f) * square(a(f)); });
 }
-double Streamed::square_b(size_t field) const {
-  Lanes lanes;
-  each_block(b(field), [&](std::span<const float> x) { lanes.add(x, x); });
-  return lanes.sum();
+double Streamed::score_of_b() const {
+  return over_fields([&](size_t f) { return own_share(f) * square(b(f)); });
 }
-
-double Streamed::score_b(size_t field) const {
-  const double square = square_b(field);
-  return problem_->fields[field].shifted ? square - square / 2 : square;
+double Streamed::squares_of_a() const {
+  return over_fields([&](size_t f) { return square(a(f)); });
 }
-
-double Streamed::sum(double (Streamed::*of)(size_t) const) const {
+double Streamed::squares_of_b() const {
+  return over_fields([&](size_t f) { return square(b(f)); });
+}
+// What counts by distance has half of its square with itself (units.h).
+double Streamed::own_share(size_t field) const noexcept {
+  return problem_->fields[field].shifted ? 0.5 : 1;
+}
+double Streamed::over_fields(const std::function<double(size_t)>& of) const {
   std::vector<double> parts(problem_->fields.size());
   parallel_for(static_cast<int64_t>(parts.size()),
-               [&](int64_t f) { parts[static_cast<size_t>(f)] = (this->*of)(static_cast<size_t>(f)); });
+               [&](int64_t f) { parts[static_cast<size_t>(f)] = of(static_cast<size_t>(f)); });
   double all = 0;
   for (const double part : parts) all += part;
   return all;
-}
-double Streamed::score() const {
-  return sum(&Streamed::score);
-}
-double Streamed::score_of_a() const {
-  return sum(&Streamed::score_a);
-}
-double Streamed::score_of_b() const {
-  return sum(&Streamed::score_b);
-}
-double Streamed::squares_of_a() const {
-  return sum(&Streamed::square_a);
-}
-double Streamed::squares_of_b() const {
-  return sum(&Streamed::square_b);
 }
 
 void Streamed::add_products(const Place& place, int64_t size, const Selection& selection,

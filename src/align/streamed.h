@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -52,11 +53,8 @@ class Streamed {
 
  private:
   int tensor(size_t field) const noexcept { return problem_->fields[field].tensor; }
-  double sum(double (Streamed::*of)(size_t) const) const;
-  double score_a(size_t field) const;
-  double score_b(size_t field) const;
-  double square_a(size_t field) const;
-  double square_b(size_t field) const;
+  double own_share(size_t field) const noexcept;
+  double over_fields(const std::function<double(size_t)>& of) const;
 
   const Problem* problem_;
   const StoredPair* pair_;

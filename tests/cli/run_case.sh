@@ -64,6 +64,18 @@ lines_in() {
   if [ -f "$1" ]; then wc -l <"$1"; else echo 0; fi
 }
 
+# peak COMMAND...: the largest resident size of a command in MiB, on stdout; its own output is dropped.
+peak() {
+  python3 - "$@" <<'END'
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+if status != 0:
+    sys.exit(f"{sys.argv[1:]}: status {status}")
+print(usage.ru_maxrss // 1024)
+END
+}
+
 # patch FILE OFFSET BYTES: overwrites bytes, written as for printf.
 patch() {
   printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none

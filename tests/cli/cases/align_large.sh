@@ -8,16 +8,6 @@ python3 "$data/../../scripts/make_llama_checkpoint.py" a 0.036 --hidden 256 --wi
 "$dws" permute a -o b --seed 3 --groups perm,sign -q
 "$dws" permute a -o scaled --seed 4 --groups perm,sign,scale -q
 
-peak() { # MiB of the largest resident size
-  python3 - "$@" <<'PYTHON'
-import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(child.pid, 0)
-if status != 0:
-    sys.exit(f"{sys.argv[1:]}: status {status}")
-print(usage.ru_maxrss // 1024)
-PYTHON
-}
 got=$(peak "$dws" align a b -o c --max-memory 80MB --threads 2 2>log)
 grep -q "matched from the files" log
 held=$(peak "$dws" align a b -o d --max-memory 4GB --threads 2 2>log)

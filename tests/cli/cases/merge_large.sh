@@ -7,16 +7,6 @@ fi
 python3 "$data/../../scripts/make_large_checkpoints.py" . 0.25 >/dev/null
 test "$(stat -c %s base.safetensors)" -gt 250000000
 
-peak() { # MiB of the largest resident size
-  python3 - "$@" <<'END'
-import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(child.pid, 0)
-if status != 0:
-    sys.exit(f"{sys.argv[1:]}: status {status}")
-print(usage.ru_maxrss // 1024)
-END
-}
 for method in linear "ties --base base.safetensors" "karcher"; do
   got=$(peak "$dws" merge --method $method a.safetensors b.safetensors -o m.safetensors --max-memory 100MB --force -q)
   echo "$method: $got MiB"

@@ -9,17 +9,6 @@ fi
 "$dws" convert $(for i in $(seq 10); do echo small.safetensors; done) -o large.safetensors -q
 test "$(stat -c %s large.safetensors)" -gt $((220 << 20))
 
-# The largest resident size of a command in MiB, on stdout; the command's own output is dropped.
-peak() {
-  python3 - "$@" <<'END'
-import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(child.pid, 0)
-if status != 0:
-    sys.exit(f"{sys.argv[1:]}: status {status}")
-print(usage.ru_maxrss // 1024)
-END
-}
 grows() { # NAME MIB SMALL LARGE
   echo "$1: $3 MiB for the small zoo, $4 MiB for the large one"
   [ "$4" -le $(($3 + $2)) ] || die "$1: grows by more than $2 MiB"

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/file.h"
 #include "core/json.h"
 #include "format/checkpoint.h"
 #include "format/onnx_write.h"
@@ -17,10 +18,6 @@ namespace fs = std::filesystem;
 using testing::TempDir;
 using testing::throws_error;
 
-std::string read(const std::string& path) {
-  std::ifstream f(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(f), {}};
-}
 Patch::Numbers bytes_of(const std::vector<float>& values) {
   const Bytes bytes = std::as_bytes(std::span(values));
   return {bytes.begin(), bytes.end()};
@@ -83,17 +80,18 @@ TEST_F(AddedTensorTest, InItsShardWithIndexAndConfiguration) {
   ASSERT_NE(copy.find("head"), nullptr);
   EXPECT_EQ(copy.find("head")->file, copy.find("c")->file);
   EXPECT_EQ(floats(copy.bytes(*copy.find("head"))), other);
-  EXPECT_EQ(read(dir / "copy/model-00001-of-00002.safetensors"),
-            read(dir / "net/model-00001-of-00002.safetensors"));
-  const Json index = Json::parse(read(dir / "copy/model.safetensors.index.json"), "i");
+  EXPECT_EQ(read_text(dir / "copy/model-00001-of-00002.safetensors"),
+            read_text(dir / "net/model-00001-of-00002.safetensors"));
+  const Json index = Json::parse(read_text(dir / "copy/model.safetensors.index.json"), "i");
   EXPECT_EQ(index.at("metadata").at("total_size").as_int(), 56 + 16);
   EXPECT_EQ(index.at("weight_map").as_object().size(), 4u);
-  EXPECT_EQ(Json::parse(read(dir / "copy/config.json"), "c").dump(),
+  EXPECT_EQ(Json::parse(read_text(dir / "copy/config.json"), "c").dump(),
             R"({"n":1e-05,"tie_word_embeddings":false,"z":[1]})");
   // Of a model that says nothing, which is tied then.
   write_text(dir / "net/config.json", "{}", true);
   write_checkpoint(net, dir / "again", {}, false, {added("head", net.bytes(*net.find("c")), other)});
-  EXPECT_EQ(Json::parse(read(dir / "again/config.json"), "c").dump(), R"({"tie_word_embeddings":false})");
+  EXPECT_EQ(Json::parse(read_text(dir / "again/config.json"), "c").dump(),
+            R"({"tie_word_embeddings":false})");
 }
 
 class AddedInitializer : public ::testing::Test {
@@ -113,7 +111,7 @@ class AddedInitializer : public ::testing::Test {
   }
   std::string parsed(const std::string& path, const std::function<void(onnx::ModelProto&)>& change) const {
     onnx::ModelProto m;
-    EXPECT_TRUE(m.ParseFromString(read(path)));
+    EXPECT_TRUE(m.ParseFromString(read_text(path)));
     change(m);
     return m.SerializeAsString();
   }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/file.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "format/shard_index.h"
@@ -18,11 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::TempDir;
 using testing::throws_error;
-
-std::string content_of(const std::string& path) {
-  std::ifstream f(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(f), {}};
-}
 
 class CheckpointTest : public ::testing::Test {
  protected:
@@ -43,7 +39,7 @@ class CheckpointTest : public ::testing::Test {
   void write_index(const std::string& content) const { write_text(index(), content, true); }
   // The index with `from` replaced.
   void change_index(const std::string& from, const std::string& to) const {
-    std::string content = content_of(index());
+    std::string content = read_text(index());
     const size_t at = content.find(from);
     ASSERT_NE(at, std::string::npos);
     write_index(content.replace(at, from.size(), to));
@@ -79,7 +75,7 @@ TEST_F(CheckpointTest, AShardIsFilledAndNotOverfilled) {
   const Checkpoint one = Checkpoint::open(dir / "one");
   EXPECT_EQ(one.files().size(), 1u);
   EXPECT_TRUE(one.files().front().path().ends_with("model-00001-of-00001.safetensors"));
-  EXPECT_EQ(Json::parse(content_of(dir / "one/model.safetensors.index.json"), "i")
+  EXPECT_EQ(Json::parse(read_text(dir / "one/model.safetensors.index.json"), "i")
                 .at("metadata")
                 .at("total_size")
                 .as_int(),
@@ -108,12 +104,12 @@ TEST_F(CheckpointTest, ChangedNumbersAndNothingElse) {
                    {Patch(net.bytes(*net.find("b")), std::vector(bytes.begin(), bytes.end()))}, false);
   const Checkpoint copy = Checkpoint::open(dir / "copy");
   EXPECT_EQ(std::memcmp(copy.bytes(*copy.find("b")).data(), other.data(), 16), 0);
-  EXPECT_EQ(content_of(dir / "copy/model-00002-of-00002.safetensors"), content_of(shard(2)));
-  EXPECT_EQ(content_of(dir / "copy/model.safetensors.index.json"), content_of(index()));
-  EXPECT_EQ(content_of(dir / "copy/config.json"), "{}");
-  std::string expected = content_of(shard(1));
+  EXPECT_EQ(read_text(dir / "copy/model-00002-of-00002.safetensors"), read_text(shard(2)));
+  EXPECT_EQ(read_text(dir / "copy/model.safetensors.index.json"), read_text(index()));
+  EXPECT_EQ(read_text(dir / "copy/config.json"), "{}");
+  std::string expected = read_text(shard(1));
   std::memcpy(expected.data() + expected.size() - 16, other.data(), 16);  // "b" lies last in its shard
-  EXPECT_EQ(content_of(dir / "copy/model-00001-of-00002.safetensors"), expected);
+  EXPECT_EQ(read_text(dir / "copy/model-00001-of-00002.safetensors"), expected);
   EXPECT_TRUE(throws_error(
       ErrorKind::exists, [&] { write_checkpoint(net, dir / "copy", {}, true); }, "not empty"));
   EXPECT_TRUE(throws_error(
@@ -144,7 +140,7 @@ TEST_F(CheckpointTest, TotalSizeThatDoesNotFitIsRemarked) {
 
 TEST_F(CheckpointTest, ShardsThatDoNotFitTheIndex) {
   const auto open = [&] { Checkpoint::open(index()); };
-  const std::string good = content_of(index());
+  const std::string good = read_text(index());
   // A tensor is not in its shard.
   change_index("\"a\": \"model-00001", "\"a\": \"model-00002");
   EXPECT_TRUE(throws_error(ErrorKind::missing_tensor, open, "'a'"));

@@ -1,6 +1,7 @@
 // Numbers that a model spells out one by one in typed fields, replaced: everything else stays as it was.
 #include <cstring>
 
+#include "core/file.h"
 #include "format/onnx_write.h"
 #include "onnx_builder.h"
 #include "testing.h"
@@ -18,11 +19,6 @@ std::vector<std::byte> raw(const std::vector<T>& values) {
   const Bytes bytes = std::as_bytes(std::span(values));
   return {bytes.begin(), bytes.end()};
 }
-std::string read_file(const std::string& path) {
-  std::ifstream f(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(f), {}};
-}
-
 Tensor* add(onnx::GraphProto& graph, const std::string& name, int type, int64_t size) {
   Tensor* t = graph.add_initializer();
   t->set_name(name), t->set_data_type(type), t->add_dims(size);
@@ -83,7 +79,7 @@ TEST(OnnxSpelled, AreWrittenAsTheFormatWritesThem) {
   onnx::ModelProto expected = spelled_model(new_half, new_small, new_large, new_natural);
   const float w[] = {6, 5, 4, 3, 2, 1};
   expected.mutable_graph()->mutable_initializer(0)->set_raw_data(w, sizeof w);
-  EXPECT_EQ(read_file(dir / "b.onnx"), expected.SerializeAsString());
+  EXPECT_EQ(read_text(dir / "b.onnx"), expected.SerializeAsString());
   const Onnx after = Onnx::open(dir / "b.onnx");
   EXPECT_TRUE(std::ranges::equal(tensor(after, "half").bytes, raw(new_half)));
   EXPECT_TRUE(std::ranges::equal(tensor(after, "inner").bytes, raw(new_small)));
@@ -95,7 +91,7 @@ TEST(OnnxSpelled, AreWrittenAsTheFormatWritesThem) {
               {tensor(after, "inner").bytes, raw(small)},
               {tensor(after, "large").bytes, raw(large)}},
              false);
-  EXPECT_EQ(read_file(dir / "c.onnx"), before);
+  EXPECT_EQ(read_text(dir / "c.onnx"), before);
 }
 
 TEST(OnnxSpelled, OneTensorOfManyChangesAndNothingElse) {
@@ -105,7 +101,7 @@ TEST(OnnxSpelled, OneTensorOfManyChangesAndNothingElse) {
   const Onnx onnx = Onnx::open(dir / "a.onnx");
   write_onnx(onnx, dir / "b.onnx", {{tensor(onnx, "half").bytes, raw(std::vector<uint16_t>{300, 1, 2})}},
              false);
-  const std::string moved = read_file(dir / "b.onnx");
+  const std::string moved = read_text(dir / "b.onnx");
   ASSERT_EQ(moved.size(), before.size());  // a permutation takes the same room: no length has changed
   size_t different = 0;
   for (size_t i = 0; i < before.size(); ++i) different += moved[i] != before[i];
@@ -114,7 +110,7 @@ TEST(OnnxSpelled, OneTensorOfManyChangesAndNothingElse) {
   // Longer numbers: what was before the tensor but for lengths, and all that was after it.
   write_onnx(onnx, dir / "c.onnx", {{tensor(onnx, "half").bytes, raw(std::vector<uint16_t>(3, 60'000))}},
              false);
-  const std::string grown = read_file(dir / "c.onnx");
+  const std::string grown = read_text(dir / "c.onnx");
   EXPECT_EQ(grown.size(), before.size() + 5);
   const size_t end = before.find("after the numbers");
   EXPECT_EQ(grown.substr(end + 5), before.substr(end));
@@ -139,7 +135,7 @@ TEST(OnnxSpelled, InFormsThatNoLibraryWrites) {
   ASSERT_TRUE(std::ranges::equal(tensor(onnx, "q").bytes, raw(std::vector<uint16_t>{1, 2, 3, 4, 5})));
   write_onnx(onnx, dir / "b.onnx", {{tensor(onnx, "q").bytes, raw(std::vector<uint16_t>{128, 2, 300, 4, 5})}},
              false);
-  EXPECT_EQ(read_file(dir / "b.onnx"), with_tensor(head + std::string("\x2a\x03\x80\x01\x02\x28\xac\x02", 8) +
+  EXPECT_EQ(read_text(dir / "b.onnx"), with_tensor(head + std::string("\x2a\x03\x80\x01\x02\x28\xac\x02", 8) +
                                                    unknown + std::string("\x2a\x02\x04\x05", 4)));
   // Floats one by one.
   const std::string floats_head("\x08\x02\x10\x01\x42\x01q", 7);
@@ -152,7 +148,7 @@ TEST(OnnxSpelled, InFormsThatNoLibraryWrites) {
   const Onnx of_floats = Onnx::open(dir / "f.onnx");
   write_onnx(of_floats, dir / "g.onnx", {{tensor(of_floats, "q").bytes, raw(std::vector<float>{-2, 1.5F})}},
              false);
-  EXPECT_EQ(read_file(dir / "g.onnx"), floats({-2, 1.5F}));
+  EXPECT_EQ(read_text(dir / "g.onnx"), floats({-2, 1.5F}));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // A written model: what did not change is the same bytes.
 #include "format/onnx_write.h"
+#include "core/file.h"
 
 #include <gtest/gtest.h>
 
@@ -29,10 +30,6 @@ class OnnxWrite : public ::testing::Test {
   void TearDown() override { fs::remove_all(folder); }
   std::string in(const std::string& name) const { return (folder / "in" / name).string(); }
   std::string out(const std::string& name) const { return (folder / "out" / name).string(); }
-  static std::string read(const std::string& path) {
-    std::ifstream f(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(f), {}};
-  }
   static void write(const std::string& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
   }
@@ -57,7 +54,7 @@ class OnnxWrite : public ::testing::Test {
 TEST_F(OnnxWrite, ACopyIsTheSameBytes) {
   write(in("a.onnx"), small_model().SerializeAsString());
   write_onnx(Onnx::open(in("a.onnx")), out("a.onnx"), {}, false);
-  EXPECT_EQ(read(out("a.onnx")), read(in("a.onnx")));
+  EXPECT_EQ(read_text(out("a.onnx")), read_text(in("a.onnx")));
   EXPECT_EQ(kind_of([&] { write_onnx(Onnx::open(in("a.onnx")), out("a.onnx"), {}, false); }),
             ErrorKind::exists);
 }
@@ -69,7 +66,7 @@ TEST_F(OnnxWrite, EveryModelOfTheStandardsTestData) {
   for (const auto& entry : fs::recursive_directory_iterator(data)) {
     if (entry.path().extension() != ".onnx") continue;
     write_onnx(Onnx::open(entry.path().string()), out("copy.onnx"), {}, true);
-    ASSERT_EQ(read(out("copy.onnx")), read(entry.path().string())) << entry.path();
+    ASSERT_EQ(read_text(out("copy.onnx")), read_text(entry.path().string())) << entry.path();
     ++copied;
   }
   EXPECT_GT(copied, 900);
@@ -93,7 +90,7 @@ TEST_F(OnnxWrite, OnlyTheChangedNumbersDiffer) {
   EXPECT_EQ(read_back[0], 6);
   std::memcpy(read_back, after.graph().initializers[1].bytes.data(), 2 * sizeof(float));
   EXPECT_EQ(read_back[1], -2);
-  const std::string old_bytes = read(in("a.onnx")), new_bytes = read(out("a.onnx"));
+  const std::string old_bytes = read_text(in("a.onnx")), new_bytes = read_text(out("a.onnx"));
   ASSERT_EQ(old_bytes.size(), new_bytes.size());
   size_t different = 0;
   for (size_t i = 0; i < old_bytes.size(); ++i) different += old_bytes[i] != new_bytes[i];
@@ -141,9 +138,9 @@ class OnnxWriteExternal : public OnnxWrite {
 TEST_F(OnnxWriteExternal, GoesBesideTheModelUnderTheSameName) {
   const Onnx onnx = Onnx::open(in("a.onnx"));
   write_onnx(onnx, out("a.onnx"), {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})}}, false);
-  EXPECT_EQ(read(out("a.onnx")), read(in("a.onnx")));
+  EXPECT_EQ(read_text(out("a.onnx")), read_text(in("a.onnx")));
   float numbers[8];
-  const std::string data = read(out("data/w.bin"));
+  const std::string data = read_text(out("data/w.bin"));
   ASSERT_EQ(data.size(), sizeof numbers);
   std::memcpy(numbers, data.data(), sizeof numbers);
   EXPECT_EQ(numbers[0], 0);
@@ -153,13 +150,13 @@ TEST_F(OnnxWriteExternal, GoesBesideTheModelUnderTheSameName) {
 
 TEST_F(OnnxWriteExternal, NeverInPlaceOfTheModelsOwn) {
   const Onnx onnx = Onnx::open(in("a.onnx"));
-  const std::string before = read(in("data/w.bin"));
+  const std::string before = read_text(in("data/w.bin"));
   const std::vector<Patch> patches = {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})}};
   EXPECT_EQ(kind_of([&] { write_onnx(onnx, in("b.onnx"), patches, true); }), ErrorKind::mismatch);
-  EXPECT_EQ(read(in("data/w.bin")), before);
+  EXPECT_EQ(read_text(in("data/w.bin")), before);
   EXPECT_FALSE(fs::exists(in("b.onnx")));
   write_onnx(onnx, in("b.onnx"), {}, false);  // unchanged, it is shared
-  EXPECT_EQ(read(in("b.onnx")), read(in("a.onnx")));
+  EXPECT_EQ(read_text(in("b.onnx")), read_text(in("a.onnx")));
 }
 
 TEST_F(OnnxWriteExternal, NeverThroughALink) {
@@ -173,7 +170,7 @@ TEST_F(OnnxWriteExternal, NeverThroughALink) {
 TEST_F(OnnxWriteExternal, OneFileHasOneName) {
   // "./data/./w.bin" is the file of "data/w.bin": written once, with the changes of both tensors.
   onnx::ModelProto model;
-  ASSERT_TRUE(model.ParseFromString(read(in("a.onnx"))));
+  ASSERT_TRUE(model.ParseFromString(read_text(in("a.onnx"))));
   onnx::TensorProto& twin = *model.mutable_graph()->add_initializer();
   twin = model.graph().initializer(0);
   twin.set_name("twin");
@@ -188,12 +185,12 @@ TEST_F(OnnxWriteExternal, OneFileHasOneName) {
              {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})},
               {onnx.graph().initializers[2].bytes, floats({-9})}},
              false);
-  EXPECT_EQ(read(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, -9}));
+  EXPECT_EQ(read_text(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, -9}));
 }
 
 TEST_F(OnnxWriteExternal, TensorsThatShareNumbersGetTheSame) {
   onnx::ModelProto model;
-  ASSERT_TRUE(model.ParseFromString(read(in("a.onnx"))));
+  ASSERT_TRUE(model.ParseFromString(read_text(in("a.onnx"))));
   onnx::TensorProto& twin = *model.mutable_graph()->add_initializer();
   twin = model.graph().initializer(0);
   twin.set_name("twin");
@@ -208,12 +205,12 @@ TEST_F(OnnxWriteExternal, TensorsThatShareNumbersGetTheSame) {
   const auto& t = onnx.graph().initializers;
   const auto one = floats({6, 5, 4, 3, 2, 1});
   write_onnx(onnx, out("a.onnx"), {{t[0].bytes, one}, {t[2].bytes, one}}, false);
-  EXPECT_EQ(read(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, 9}));
+  EXPECT_EQ(read_text(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, 9}));
   for (const std::vector<Patch>& patches :
        {std::vector<Patch>{{t[0].bytes, one}, {t[2].bytes, floats({1, 2, 3, 4, 5, 6})}},
         std::vector<Patch>{{t[0].bytes, one}, {t[3].bytes, floats({5, 4, 3})}}})
     EXPECT_EQ(kind_of([&] { write_onnx(onnx, out("a.onnx"), patches, true); }), ErrorKind::mismatch);
-  EXPECT_EQ(read(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, 9}));
+  EXPECT_EQ(read_text(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, 9}));
 }
 
 TEST_F(OnnxWriteExternal, NeverUnderTheNameOfTheData) {
@@ -221,7 +218,7 @@ TEST_F(OnnxWriteExternal, NeverUnderTheNameOfTheData) {
   fs::create_directories(out("data"));
   for (const char* name : {"w.bin", "./w.bin", "../data/w.bin"}) {
     onnx::ModelProto model;
-    ASSERT_TRUE(model.ParseFromString(read(in("a.onnx"))));
+    ASSERT_TRUE(model.ParseFromString(read_text(in("a.onnx"))));
     model.mutable_graph()->mutable_initializer(0)->mutable_external_data(0)->set_value("w.bin");
     write(in("data/a.onnx"), model.SerializeAsString());
     const Onnx beside = Onnx::open(in("data/a.onnx"));
@@ -238,20 +235,20 @@ TEST_F(OnnxWriteExternal, NeverThroughALinkToAFile) {
   fs::create_symlink(folder / "elsewhere", out("data/w.bin"));
   const Onnx onnx = Onnx::open(in("a.onnx"));
   EXPECT_EQ(kind_of([&] { write_onnx(onnx, out("a.onnx"), {}, true); }), ErrorKind::path_escape);
-  EXPECT_EQ(read((folder / "elsewhere").string()), "precious");
+  EXPECT_EQ(read_text((folder / "elsewhere").string()), "precious");
   // A second name of another file is replaced, and the file stays.
   fs::remove(out("data/w.bin"));
   fs::create_hard_link(folder / "elsewhere", out("data/w.bin"));
   EXPECT_EQ(kind_of([&] { write_onnx(onnx, out("a.onnx"), {}, false); }), ErrorKind::exists);
   write_onnx(onnx, out("a.onnx"), {}, true);
-  EXPECT_EQ(read((folder / "elsewhere").string()), "precious");
-  EXPECT_EQ(read(out("data/w.bin")), read(in("data/w.bin")));
+  EXPECT_EQ(read_text((folder / "elsewhere").string()), "precious");
+  EXPECT_EQ(read_text(out("data/w.bin")), read_text(in("data/w.bin")));
   // The model's own name too.
   fs::remove(out("a.onnx"));
   fs::create_symlink(folder / "elsewhere", out("a.onnx"));
   EXPECT_EQ(kind_of([&] { write_onnx(onnx, out("a.onnx"), {}, false); }), ErrorKind::exists);
   write_onnx(onnx, out("a.onnx"), {}, true);
-  EXPECT_EQ(read((folder / "elsewhere").string()), "precious");
+  EXPECT_EQ(read_text((folder / "elsewhere").string()), "precious");
   EXPECT_FALSE(fs::is_symlink(out("a.onnx")));
 }
 
@@ -263,8 +260,8 @@ TEST_F(OnnxWriteExternal, DataThatWasReadThroughALinkIsSharedOrCopied) {
   EXPECT_TRUE(fs::is_symlink(in("data/w.bin")));
   write_onnx(onnx, out("a.onnx"), {{onnx.graph().initializers[0].bytes, floats({6, 5, 4, 3, 2, 1})}}, false);
   EXPECT_FALSE(fs::is_symlink(out("data/w.bin")));
-  EXPECT_EQ(read(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, 9}));
-  EXPECT_EQ(read((folder / "blob").string()), bytes_as_text({0, 1, 2, 3, 4, 5, 6, 9}));
+  EXPECT_EQ(read_text(out("data/w.bin")), bytes_as_text({0, 6, 5, 4, 3, 2, 1, 9}));
+  EXPECT_EQ(read_text((folder / "blob").string()), bytes_as_text({0, 1, 2, 3, 4, 5, 6, 9}));
 }
 
 }  // namespace

@@ -30,6 +30,11 @@ void make(PartialOutput& out, size_t tensor, float value) {
   out.finished(tensor);
 }
 
+auto layout_of(bool folder, const Plan& plan, const std::string& path) {
+  return folder ? sharded(plan, {"a.safetensors", "b.safetensors"}, "m.safetensors.index.json", path, {})
+                : single_file(plan, path, {});
+}
+
 size_t entries(const std::string& folder) {
   return static_cast<size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
@@ -39,10 +44,7 @@ TEST(PartialOutput, IsTakenUpWhereItWasCut) {
     const testing::TempDir dir;
     const std::string path = dir / (folder ? "out" : "out.safetensors");
     const Plan plan = plan_of(4);
-    const auto layout = [&] {
-      return folder ? sharded(plan, {"a.safetensors", "b.safetensors"}, "m.safetensors.index.json", path, {})
-                    : single_file(plan, path, {});
-    };
+    const auto layout = [&] { return layout_of(folder, plan, path); };
     {
       PartialOutput out(path, layout(), "x", false, false);
       EXPECT_EQ(out.done(), 0u);
@@ -99,10 +101,7 @@ TEST(PartialOutput, IsReadAndAmendedBeforeItHasItsName) {
     const testing::TempDir dir;
     const std::string path = dir / (folder ? "out" : "out.safetensors");
     const Plan plan = plan_of(4);
-    const auto layout = [&] {
-      return folder ? sharded(plan, {"a.safetensors", "b.safetensors"}, "m.safetensors.index.json", path, {})
-                    : single_file(plan, path, {});
-    };
+    const auto layout = [&] { return layout_of(folder, plan, path); };
     const auto value = [&](const std::string& at, int tensor) {
       const Checkpoint checkpoint = Checkpoint::open(at);
       const CheckpointTensor* t = checkpoint.find("t" + std::to_string(tensor));

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
 
+#include "core/file.h"
 #include "format/onnx_parts.h"
 #include "network/executor.h"
 
@@ -28,8 +28,7 @@ inline std::vector<std::filesystem::path> standard_cases() {
 
 // A file of one tensor; nullptr for a sequence, an optional or strings. It is read as the initializer of a model.
 inline network::ArrayPtr read_array(const std::filesystem::path& path) {
-  std::ifstream f(path, std::ios::binary);
-  const std::string all{std::istreambuf_iterator<char>(f), {}};
+  const std::string all = read_text(path.string());
   onnx::TensorProto tensor;
   if (!tensor.ParseFromString(all) || tensor.data_type() == 0) return nullptr;
   onnx::ModelProto model;
